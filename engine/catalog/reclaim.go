@@ -1,0 +1,127 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/vaultaire/vaultaire/container"
+	"github.com/vaultaire/vaultaire/tenant"
+)
+
+// A Condemned content is one that nothing refers to any more. Its blobs may be
+// deleted once nobody reads them, and then its row is to be forgotten.
+type Condemned struct {
+	Tenant  tenant.ID
+	ID      ContentID
+	Content Content
+}
+
+// Condemned returns up to limit condemned contents of all tenants that come
+// behind after in an order of their own; nil is before the first.
+func (c *Catalog) Condemned(ctx context.Context, after *Condemned, limit int) (list []Condemned, err error) {
+	lower := []byte{tableCondemned}
+	if after != nil {
+		lower = append(c.Scope(after.Tenant, tenant.Principal{}).condemnedKey(after.ID), 0)
+	}
+	err = c.store.View(ctx, func(ctx context.Context, r Reader) error {
+		it, err := r.Scan(ctx, lower, []byte{tableCondemned + 1})
+		if err != nil {
+			return err
+		}
+		defer it.Close()
+		for len(list) < limit && it.Next() {
+			id, content, err := parseCondemnedKey(it.Key())
+			if err != nil {
+				return err
+			}
+			x := Condemned{Tenant: id, ID: content}
+			scope := c.Scope(id, tenant.Principal{})
+			if err := getRow(ctx, r, scope.contentKey(content), &x.Content); err != nil {
+				return fmt.Errorf("condemned content %v: %w: %w", content, container.ErrCorrupt, err)
+			}
+			list = append(list, x)
+		}
+		return it.Close()
+	})
+	return list, err
+}
+
+// Forget removes the rows of condemned contents whose blobs are gone: at most
+// 400 at a time.
+func (c *Catalog) Forget(ctx context.Context, list []Condemned) error {
+	return c.store.Update(ctx, func(ctx context.Context, t Txn) error {
+		if err := c.checkIncarnation(ctx, t); err != nil {
+			return err
+		}
+		for _, x := range list {
+			scope := c.Scope(x.Tenant, tenant.Principal{})
+			t.Delete(scope.contentKey(x.ID))
+			t.Delete(scope.condemnedKey(x.ID))
+		}
+		return nil
+	})
+}
+
+// HasContent reports whether there is a row for the content, condemned or not.
+func (c *Catalog) HasContent(ctx context.Context, id tenant.ID, content ContentID) (ok bool, err error) {
+	err = c.store.View(ctx, func(ctx context.Context, r Reader) error {
+		_, ok, err = r.Get(ctx, c.Scope(id, tenant.Principal{}).contentKey(content))
+		return err
+	})
+	return ok, err
+}
+
+// KnowsIncarnation reports whether i is a run of an engine over this catalog.
+func (c *Catalog) KnowsIncarnation(ctx context.Context, i Incarnation) (known bool, err error) {
+	err = c.store.View(ctx, func(ctx context.Context, r Reader) error {
+		var row incarnationRow
+		err := getRow(ctx, r, i.key(), &row)
+		if errors.Is(err, errAbsent) {
+			return nil
+		}
+		known = err == nil
+		return err
+	})
+	return known, err
+}
+
+// Unclean returns the incarnations before this one that may have left orphans.
+func (c *Catalog) Unclean(ctx context.Context) (list []Incarnation, err error) {
+	err = c.store.View(ctx, func(ctx context.Context, r Reader) error {
+		it, err := r.Scan(ctx, []byte{tableIncarnation}, []byte{tableIncarnation + 1})
+		if err != nil {
+			return err
+		}
+		defer it.Close()
+		for it.Next() {
+			i, err := parseIncarnationKey(it.Key())
+			if err != nil {
+				return err
+			}
+			var row incarnationRow
+			if err := decodeRow(it.Value(), &row); err != nil {
+				return err
+			}
+			if !row.Clean && i != c.incarnation {
+				list = append(list, i)
+			}
+		}
+		return it.Close()
+	})
+	return list, err
+}
+
+// MarkSwept notes that the incarnations, which Unclean returned, have no
+// orphans any more.
+func (c *Catalog) MarkSwept(ctx context.Context, incarnations []Incarnation) error {
+	const rows = 500 // in a transaction
+	for len(incarnations) > 0 {
+		n := min(len(incarnations), rows)
+		if err := c.markClean(ctx, incarnations[:n]...); err != nil {
+			return err
+		}
+		incarnations = incarnations[n:]
+	}
+	return nil
+}
