@@ -16,6 +16,7 @@ package event
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/vaultaire/vaultaire/container"
@@ -129,32 +130,38 @@ func Outcomes() []Outcome {
 	return []Outcome{OK, NotFound, Denied, Conflict, Invalid, Quota, Throttled, Canceled, Failed}
 }
 
+// sentinelOutcomes says which outcome each sentinel stands for. An error that
+// matches several sentinels has the outcome that comes first: damage is ours to
+// look into whatever led to it, and a refusal says more than the cancellation
+// that may have come of it.
+var sentinelOutcomes = []struct {
+	outcome   Outcome
+	sentinels []error
+}{
+	{Failed, []error{container.ErrCorrupt, container.ErrNoSpace}},
+	{Denied, []error{container.ErrDenied, tenant.ErrMissing}},
+	{Quota, []error{container.ErrQuota}},
+	{Throttled, []error{container.ErrThrottled}},
+	{NotFound, []error{container.ErrNotFound}},
+	{Conflict, []error{
+		container.ErrPrecondition, container.ErrExists, container.ErrNotEmpty,
+		container.ErrLocked, container.ErrReadOnly,
+	}},
+	{Invalid, []error{
+		container.ErrInvalid, container.ErrRange, container.ErrTooLarge, container.ErrDigest,
+		container.ErrLength, tenant.ErrInvalid, errors.ErrUnsupported,
+	}},
+	{Canceled, []error{context.Canceled, context.DeadlineExceeded}},
+}
+
 // OutcomeOf returns the outcome that err stands for; nil stands for [OK].
 func OutcomeOf(err error) Outcome {
-	for _, kind := range []struct {
-		outcome Outcome
-		targets []error
-	}{
-		{OK, []error{nil}},
-		{Failed, []error{container.ErrCorrupt, container.ErrNoSpace}},
-		{Denied, []error{container.ErrDenied, tenant.ErrMissing}},
-		{Quota, []error{container.ErrQuota}},
-		{Throttled, []error{container.ErrThrottled}},
-		{NotFound, []error{container.ErrNotFound}},
-		{Conflict, []error{
-			container.ErrPrecondition, container.ErrExists, container.ErrNotEmpty,
-			container.ErrLocked, container.ErrReadOnly,
-		}},
-		{Invalid, []error{
-			container.ErrInvalid, container.ErrRange, container.ErrTooLarge, container.ErrDigest,
-			container.ErrLength, tenant.ErrInvalid, errors.ErrUnsupported,
-		}},
-		{Canceled, []error{context.Canceled, context.DeadlineExceeded}},
-	} {
-		for _, target := range kind.targets {
-			if errors.Is(err, target) {
-				return kind.outcome
-			}
+	if err == nil {
+		return OK
+	}
+	for _, o := range sentinelOutcomes {
+		if slices.ContainsFunc(o.sentinels, func(s error) bool { return errors.Is(err, s) }) {
+			return o.outcome
 		}
 	}
 	return Failed
