@@ -19,7 +19,7 @@ type Artifact struct {
 	Modified time.Time // when this version was committed; UTC
 	Digests  Digests
 	Headers  ContentHeaders
-	Metadata map[string]string // the user's own; names in lower case
+	Metadata map[string]string // the user's own, verbatim
 	Class    string            // storage class as the user named it; "" is the default
 }
 

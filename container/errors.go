@@ -40,6 +40,8 @@ var (
 	ErrThrottled error = &sentinel{text: "throttled"}
 	// ErrDigest: the bytes that arrived do not have the digest that was promised.
 	ErrDigest error = &sentinel{text: "digest mismatch"}
+	// ErrSource: the reader that the caller gave failed, not the engine.
+	ErrSource error = &sentinel{text: "source failed"}
 	// ErrLength: more or fewer bytes arrived than were promised.
 	ErrLength error = &sentinel{text: "length mismatch"}
 	// ErrCorrupt: stored bytes are damaged or gone. Bytes that were read before
