@@ -1,0 +1,100 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/vaultaire/vaultaire/container"
+)
+
+// An intake is the stream that a driver stores: the caller's bytes, and behind
+// them the trailer. It computes digests on the way, and finds everything that
+// is wrong with the bytes before the driver sees the end of them, so that what
+// is wrong is never stored.
+type intake struct {
+	ctx      context.Context
+	src      io.Reader
+	promised int64 // bytes that src is to yield; -1 if unknown
+	expected container.Digests
+	digester *digester
+	// makeTrailer is called once, when all bytes have arrived and are right.
+	makeTrailer func(size int64, sums container.Digests) ([]byte, error)
+
+	size    int64  // bytes that src has yielded
+	trailer []byte // what of it is still to be read; nil before the end of src
+	err     error  // what further reads return
+}
+
+// Read is called by a driver, on whatever goroutine.
+func (in *intake) Read(p []byte) (int, error) {
+	if len(p) == 0 || in.err != nil {
+		return 0, in.err
+	}
+	if in.trailer != nil {
+		n := copy(p, in.trailer)
+		in.trailer = in.trailer[n:]
+		if len(in.trailer) == 0 {
+			in.err = io.EOF
+		}
+		return n, nil
+	}
+	n, err := in.readSource(p)
+	in.err = err
+	return n, err
+}
+
+// readSource reads from src and prepares the trailer at its end.
+func (in *intake) readSource(p []byte) (int, error) {
+	if err := in.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := in.callSource(p)
+	in.size += int64(n)
+	if in.promised >= 0 && in.size > in.promised {
+		return 0, fmt.Errorf("%w: source yields more than the %d bytes that were promised", container.ErrLength, in.promised)
+	}
+	if in.size > container.MaxSize {
+		return 0, fmt.Errorf("%w: source yields more than %d bytes", container.ErrTooLarge, int64(container.MaxSize))
+	}
+	in.digester.write(p[:n])
+	switch {
+	case err == io.EOF:
+		return n, in.finish()
+	case err != nil:
+		return n, fmt.Errorf("%w: %w", container.ErrSource, err)
+	}
+	return n, nil
+}
+
+// callSource reads from src. src may run on a goroutine of the driver's, where
+// nobody else would survive its panic.
+func (in *intake) callSource(p []byte) (n int, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			n, err = 0, fmt.Errorf("panic: %v", r)
+		}
+	}()
+	n, err = in.src.Read(p)
+	if n < 0 || n > len(p) {
+		return 0, fmt.Errorf("source returned an impossible count of %d from Read", n)
+	}
+	return n, err
+}
+
+// finish checks what has arrived and makes the trailer.
+func (in *intake) finish() error {
+	if in.promised >= 0 && in.size < in.promised {
+		return fmt.Errorf("%w: source ended after %d of %d bytes", container.ErrLength, in.size, in.promised)
+	}
+	sums := in.digester.sums()
+	if err := checkDigests(in.expected, sums); err != nil {
+		return err
+	}
+	trailer, err := in.makeTrailer(in.size, sums)
+	in.trailer = trailer
+	return err
+}
+
+// complete reports whether everything was read, to the end of the trailer.
+func (in *intake) complete() bool { return in.err == io.EOF }

@@ -1,0 +1,128 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/vaultaire/vaultaire/container"
+	"github.com/vaultaire/vaultaire/driver"
+	"github.com/vaultaire/vaultaire/engine/catalog"
+	"github.com/vaultaire/vaultaire/event"
+	"github.com/vaultaire/vaultaire/tenant"
+)
+
+// An Option configures an engine.
+type Option func(*config) error
+
+type config struct {
+	store    catalog.Store
+	drivers  []namedDriver
+	resolver tenant.Resolver
+	sinks    []event.Sink
+	logger   *slog.Logger
+	clock    func() time.Time
+}
+
+type namedDriver struct {
+	name string
+	driver.Driver
+}
+
+// newConfig applies opts and reports everything that is wrong with them.
+func newConfig(opts []Option) (*config, error) {
+	c := &config{
+		resolver: tenant.Optional(),
+		logger:   slog.New(slog.DiscardHandler),
+		clock:    time.Now,
+	}
+	var errs []error
+	for _, opt := range opts {
+		errs = append(errs, opt(c))
+	}
+	if c.store == nil {
+		errs = append(errs, fmt.Errorf("%w: WithCatalog is missing", container.ErrInvalid))
+	}
+	if len(c.drivers) == 0 {
+		errs = append(errs, fmt.Errorf("%w: WithDriver is missing", container.ErrInvalid))
+	}
+	return c, errors.Join(errs...)
+}
+
+// WithCatalog says where the engine keeps names. An engine needs one.
+func WithCatalog(store catalog.Store) Option {
+	return func(c *config) error {
+		if store == nil || c.store != nil {
+			return fmt.Errorf("%w: WithCatalog needs one store, once", container.ErrInvalid)
+		}
+		c.store = store
+		return nil
+	}
+}
+
+// WithDriver adds a place for bytes under a name of 1 to 64 bytes that the
+// catalog remembers: it must be the same each time. An engine needs at least
+// one driver; new artifacts go to the one that was given first.
+func WithDriver(name string, d driver.Driver) Option {
+	return func(c *config) error {
+		if name == "" || len(name) > 64 || d == nil {
+			return fmt.Errorf("%w: WithDriver needs a name of 1 to 64 bytes and a driver, got the name %q", container.ErrInvalid, name)
+		}
+		for _, other := range c.drivers {
+			if other.name == name {
+				return fmt.Errorf("%w: WithDriver was given the name %q twice", container.ErrInvalid, name)
+			}
+		}
+		c.drivers = append(c.drivers, namedDriver{name, d})
+		return nil
+	}
+}
+
+// WithResolver says how to find the tenant of a call. The default is
+// [tenant.Optional].
+func WithResolver(r tenant.Resolver) Option {
+	return func(c *config) error {
+		if r == nil {
+			return fmt.Errorf("%w: WithResolver needs a resolver", container.ErrInvalid)
+		}
+		c.resolver = r
+		return nil
+	}
+}
+
+// WithSink adds a receiver of events. Sinks remain the caller's to close, after
+// the engine.
+func WithSink(s event.Sink) Option {
+	return func(c *config) error {
+		if s == nil {
+			return fmt.Errorf("%w: WithSink needs a sink", container.ErrInvalid)
+		}
+		c.sinks = append(c.sinks, s)
+		return nil
+	}
+}
+
+// WithLogger says where the engine writes diagnostics of its own: what it found
+// while reclaiming, panics of drivers and sinks. The default is nowhere.
+func WithLogger(l *slog.Logger) Option {
+	return func(c *config) error {
+		if l == nil {
+			return fmt.Errorf("%w: WithLogger needs a logger", container.ErrInvalid)
+		}
+		c.logger = l
+		return nil
+	}
+}
+
+// WithClock replaces [time.Now] as the source of the times that are stored and
+// recorded.
+func WithClock(now func() time.Time) Option {
+	return func(c *config) error {
+		if now == nil {
+			return fmt.Errorf("%w: WithClock needs a clock", container.ErrInvalid)
+		}
+		c.clock = now
+		return nil
+	}
+}

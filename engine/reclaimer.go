@@ -1,0 +1,153 @@
+package engine
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/vaultaire/vaultaire/driver"
+	"github.com/vaultaire/vaultaire/engine/catalog"
+)
+
+// A reclaimer frees the bytes that nothing refers to, in the background. There
+// are three kinds of them:
+//   - condemned contents: rows say so, from the transaction that took away the
+//     last reference until the bytes are gone;
+//   - blobs of puts that failed in this run: a list in memory;
+//   - orphans: blobs of puts that were cut off by a crash, or that a failing
+//     driver left behind. Only a sweep through the drivers finds them.
+type reclaimer struct {
+	engine *Engine
+	wake   chan struct{} // holds one element if there may be work
+	cancel context.CancelFunc
+	done   chan struct{} // closed when the background goroutine has returned
+
+	passing chan struct{} // held, by sending, by the pass that runs
+
+	mu        sync.Mutex
+	active    map[catalog.ContentID]struct{} // puts whose outcome is not known
+	discarded []location                     // blobs of puts that failed
+	unclean   bool                           // this run may leave orphans
+}
+
+// A location is where one copy of a blob is.
+type location struct {
+	driver string
+	ref    driver.Ref
+}
+
+func startReclaimer(e *Engine) *reclaimer {
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &reclaimer{
+		engine:  e,
+		wake:    make(chan struct{}, 1),
+		cancel:  cancel,
+		done:    make(chan struct{}),
+		passing: make(chan struct{}, 1),
+		active:  make(map[catalog.ContentID]struct{}),
+	}
+	r.wakeUp() // for what the last run left
+	go r.run(ctx)
+	return r
+}
+
+// stop ends the background work and reports whether this run leaves no orphans.
+// No put runs any more.
+func (r *reclaimer) stop(ctx context.Context) (clean bool) {
+	r.cancel()
+	<-r.done
+	if err := r.deleteDiscarded(ctx); err != nil {
+		r.engine.logger.Warn("blobs of failed puts are left for the next run", "error", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.unclean && len(r.discarded) == 0
+}
+
+// wakeUp says that there may be work.
+func (r *reclaimer) wakeUp() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Between tries that fail, the reclaimer waits.
+const (
+	minRetryDelay = time.Second
+	maxRetryDelay = time.Minute
+)
+
+func (r *reclaimer) run(ctx context.Context) {
+	defer close(r.done)
+	swept := false
+	delay := minRetryDelay
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.wake:
+		}
+		_, err := r.pass(ctx, sweepIf(!swept))
+		if err == nil {
+			swept, delay = true, minRetryDelay
+			continue
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		r.engine.logger.Warn("reclaim failed and will be tried again", "error", err, "delay", delay)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(delay):
+		}
+		delay = min(2*delay, maxRetryDelay)
+		r.wakeUp()
+	}
+}
+
+// putBegins notes that blobs with the ID may appear, which are not orphans.
+func (r *reclaimer) putBegins(id catalog.ContentID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.active[id] = struct{}{}
+}
+
+// putCommitted notes that a row has the ID now, and that it may have condemned
+// another.
+func (r *reclaimer) putCommitted(id catalog.ContentID) {
+	r.mu.Lock()
+	delete(r.active, id)
+	r.mu.Unlock()
+	r.wakeUp()
+}
+
+// putFailed notes that no row will ever have the ID. blob is what the put had
+// stored; without a ref, only a sweep can tell whether there is anything.
+func (r *reclaimer) putFailed(id catalog.ContentID, blob location) {
+	r.mu.Lock()
+	delete(r.active, id)
+	if blob.ref == "" {
+		r.unclean = true
+	} else {
+		r.discarded = append(r.discarded, blob)
+	}
+	r.mu.Unlock()
+	r.wakeUp()
+}
+
+// putUnknown notes that nobody knows whether a row has the ID of a put. It
+// stays active: no sweep of this run will touch its blob.
+func (r *reclaimer) putUnknown() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.unclean = true
+}
+
+func (r *reclaimer) isActive(id catalog.ContentID) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, ok := r.active[id]
+	return ok
+}
