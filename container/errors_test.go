@@ -16,7 +16,7 @@ func sentinels() []error {
 		container.ErrNotFound, container.ErrContainerNotFound, container.ErrArtifactNotFound,
 		container.ErrVersionNotFound, container.ErrUploadNotFound, container.ErrExists, container.ErrNotEmpty,
 		container.ErrPrecondition, container.ErrNotModified, container.ErrRange, container.ErrInvalid,
-		container.ErrDenied, container.ErrLocked, container.ErrQuota, container.ErrThrottled, container.ErrDigest,
+		container.ErrDenied, container.ErrLocked, container.ErrQuota, container.ErrThrottled, container.ErrDigest, container.ErrSource,
 		container.ErrLength, container.ErrCorrupt, container.ErrTooLarge, container.ErrNoSpace,
 		container.ErrReadOnly, container.ErrClosed,
 	}
