@@ -60,7 +60,7 @@ func (c checksum) announced() bool { return c.hash != nil }
 
 // verify compares what was computed with the base64 value of the trailer.
 func (c checksum) verify(value string) error {
-	want, err := base64.StdEncoding.DecodeString(value)
+	want, err := base64.StdEncoding.Strict().DecodeString(value)
 	if err != nil || len(want) != c.hash.Size() {
 		return &Error{Kind: InvalidRequest, Message: "Value for " + c.header + " trailing header is invalid."}
 	}

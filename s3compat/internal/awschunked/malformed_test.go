@@ -123,7 +123,7 @@ func TestEveryMalformedTrailerHasItsError(t *testing.T) {
 	})
 	t.Run("of data that is too short", func(t *testing.T) {
 		t.Parallel()
-		e := requireError(t, unsigned("3\r\nabc\r\n0\r\n"+crc+"\r\n\r\n", "4", true), IncompleteBody)
+		e := requireError(t, unsigned("3\r\nabc\r\n0\r\n"+crcLine("abcd")+"\r\n\r\n", "4", true), IncompleteBody)
 		require.Equal(t, wrongLength, e.Message)
 	})
 	t.Run("undeclared", func(t *testing.T) {
