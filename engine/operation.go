@@ -191,8 +191,8 @@ func (e *Engine) Refuse(ctx context.Context, kind event.Op, name, key string, er
 	return op.finish(err)
 }
 
-// guard calls fn, which runs a driver outside of any operation, and turns its
-// panic into an error.
+// guard calls fn, which calls a driver, and turns its panic into an error where
+// the work must go on after it.
 func guard(fn func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -202,9 +202,13 @@ func (p *put) store(ctx context.Context) (driver.Ref, error) {
 	if p.intake.promised >= 0 {
 		size = p.intake.promised + int64(p.length)
 	}
-	ref, err := e.drivers[e.primary].Put(ctx, e.blobName(p.trailer.Content), p.intake, driver.PutOptions{
-		Size:     size,
-		KeyScope: string(p.op.event.Tenant),
+	var ref driver.Ref
+	err := guard(func() (err error) {
+		ref, err = e.drivers[e.primary].Put(ctx, e.blobName(p.trailer.Content), p.intake, driver.PutOptions{
+			Size:     size,
+			KeyScope: string(p.op.event.Tenant),
+		})
+		return err
 	})
 	p.op.event.Bytes = p.intake.size
 	switch {

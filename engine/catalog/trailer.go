@@ -125,7 +125,10 @@ func DecodeTrailer(b []byte) (Trailer, error) {
 		return Trailer{}, fmt.Errorf("catalog: %w: trailer's checksum does not match", container.ErrCorrupt)
 	}
 	var t Trailer
-	return t, decodeRow(b[:row], &t)
+	if err := decodeRow(b[:row], &t); err != nil {
+		return Trailer{}, err
+	}
+	return t, nil
 }
 
 func trailerSum(row, footer []byte) uint32 {
