@@ -47,9 +47,9 @@ func ValidateKey(key string) error {
 	return nil
 }
 
-// ValidateMetadata returns an [ErrInvalid] if headers and metadata hold what
-// cannot be stored: an empty name, or a byte that is not UTF-8; and an
-// [ErrTooLarge] if they are larger than [MaxMetadataLength] together.
+// ValidateMetadata returns an [ErrInvalid] if a name in metadata is empty or not
+// UTF-8, and an [ErrTooLarge] if headers and metadata are larger than
+// [MaxMetadataLength] together. Values may be any bytes.
 func ValidateMetadata(headers ContentHeaders, metadata map[string]string) error {
 	size := 0
 	for _, v := range []string{
