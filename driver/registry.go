@@ -14,7 +14,8 @@ import (
 // An OpenFunc opens a driver as config describes it. A driver that is made of
 // other drivers opens them through the registry that it is given. A key of
 // config that the driver does not know, or a value of the wrong type, is an
-// ErrInvalid that names the key and what is accepted; [Decode] does so.
+// ErrInvalid that names the key and what is accepted; one call of [Decode],
+// with a pointer for each key, does so.
 //
 // ctx governs the opening, not the driver's life.
 type OpenFunc func(ctx context.Context, r *Registry, config map[string]any) (Driver, error)
