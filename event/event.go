@@ -151,7 +151,7 @@ var sentinelOutcomes = []struct {
 		container.ErrInvalid, container.ErrRange, container.ErrTooLarge, container.ErrDigest,
 		container.ErrLength, tenant.ErrInvalid, errors.ErrUnsupported,
 	}},
-	{Canceled, []error{context.Canceled, context.DeadlineExceeded}},
+	{Canceled, []error{container.ErrSource, context.Canceled, context.DeadlineExceeded}},
 }
 
 // OutcomeOf returns the outcome that err stands for; nil stands for [OK].
