@@ -1,0 +1,54 @@
+package s3compat_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/vaultaire/vaultaire/s3compat/internal/sigv4/sigv4test"
+	"github.com/vaultaire/vaultaire/tenant"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+type readCloser struct{ io.Reader }
+
+func (readCloser) Close() error { return nil }
+
+// ctxOf returns the context of a credential.
+func ctxOf(t *testing.T, i int) context.Context {
+	return tenant.WithPrincipal(tenant.NewContext(t.Context(), credentials[i].Tenant), credentials[i].Principal)
+}
+
+// rawRequest sends a request byte by byte as given, ends sending, and returns
+// all that comes back. headers, which are "Name: value", are signed if they
+// must be; nothing is added but Host and the signature's own.
+func rawRequest(t *testing.T, s *rig, method, path, body string, headers []string) string {
+	t.Helper()
+	r := s.request(t, method, path, "", headers...)
+	r.Header.Del("Content-Length")
+	s.signer.Sign(r, sigv4test.Unsigned)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	require.NoError(t, err)
+	defer conn.Close()
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\n", method, path, r.URL.Host)
+	for _, name := range []string{"Authorization", "X-Amz-Date", "X-Amz-Content-Sha256"} {
+		fmt.Fprintf(&b, "%s: %s\r\n", name, r.Header.Get(name))
+	}
+	for _, h := range headers {
+		b.WriteString(h + "\r\n")
+	}
+	b.WriteString("\r\n" + body)
+	_, err = io.WriteString(conn, b.String())
+	require.NoError(t, err)
+	require.NoError(t, conn.(*net.TCPConn).CloseWrite())
+	answer, _ := io.ReadAll(conn) // a reset may follow what is wanted
+	return string(answer)
+}
