@@ -65,9 +65,11 @@ func (e *Engine) ListContainers(ctx context.Context, opts ListContainersOptions)
 			yield(container.Container{}, op.finish(err))
 			return
 		}
-		after := opts.StartAfter
+		// No name is longer; what a client sends has no bound.
+		prefix := opts.Prefix[:min(len(opts.Prefix), container.MaxNameLength+1)]
+		after := opts.StartAfter[:min(len(opts.StartAfter), container.MaxNameLength)]
 		for {
-			page, err := scope.Containers(ctx, opts.Prefix, after, pageSize)
+			page, err := scope.Containers(ctx, prefix, after, pageSize)
 			if err != nil {
 				yield(container.Container{}, op.finish(err))
 				return

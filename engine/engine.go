@@ -50,6 +50,15 @@ func New(ctx context.Context, opts ...Option) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
+	e, err := newEngine(ctx, c, cat)
+	if err != nil {
+		// This run stored nothing that anybody would have to look for.
+		return nil, fmt.Errorf("engine: %w", errors.Join(err, cat.End(ctx, true)))
+	}
+	return e, nil
+}
+
+func newEngine(ctx context.Context, c *config, cat *catalog.Catalog) (*Engine, error) {
 	e := &Engine{
 		catalog:  cat,
 		store:    c.store,
@@ -67,7 +76,7 @@ func New(ctx context.Context, opts ...Option) (*Engine, error) {
 			err = cat.CheckDriver(ctx, d.name, identity)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("engine: driver %q: %w", d.name, err)
+			return nil, fmt.Errorf("driver %q: %w", d.name, err)
 		}
 		e.drivers[d.name] = d.Driver
 	}

@@ -41,7 +41,10 @@ func (e *Engine) Get(ctx context.Context, name, key string, opts GetOptions) (r 
 		if err != nil {
 			return nil, err
 		}
-		r, err := e.openReader(ctx, op, v, content, opts)
+		err = guard(func() (err error) {
+			r, err = e.openReader(ctx, op, v, content, opts)
+			return err
+		})
 		if err == nil {
 			return r, nil
 		}

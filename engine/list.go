@@ -90,6 +90,10 @@ func (e *Engine) ListPage(ctx context.Context, name string, opts ListOptions) (p
 }
 
 func listPage(ctx context.Context, scope catalog.Scope, name string, opts ListOptions) (Page, error) {
+	// No name is longer than a key may be, so nothing behind that counts, and
+	// what a client sends has no bound.
+	opts.Prefix = opts.Prefix[:min(len(opts.Prefix), container.MaxKeyLength+1)]
+	opts.StartAfter = opts.StartAfter[:min(len(opts.StartAfter), container.MaxKeyLength)]
 	c, entries, more, err := scope.List(ctx, name, catalog.Query{
 		Prefix:    opts.Prefix,
 		Delimiter: opts.Delimiter,

@@ -88,6 +88,25 @@ func TestAListingIsWhatThePlainModelSays(t *testing.T) {
 	}
 }
 
+func TestNamesInAListingMayBeLongerThanAnyKey(t *testing.T) {
+	t.Parallel()
+	r := newRig(t).withContainer(t)
+	r.put(t, "a", "")
+	r.put(t, strings.Repeat("b", 1024), "")
+	r.put(t, "c", "")
+	long := strings.Repeat("b", 100_000)
+	p, err := r.ListPage(t.Context(), "c", engine.ListOptions{Prefix: long})
+	require.NoError(t, err)
+	require.Empty(t, p.Entries)
+	p, err = r.ListPage(t.Context(), "c", engine.ListOptions{StartAfter: long, Delimiter: long})
+	require.NoError(t, err)
+	require.Len(t, p.Entries, 1)
+	require.Equal(t, "c", p.Entries[0].Name())
+	for range r.ListContainers(t.Context(), engine.ListContainersOptions{Prefix: long}) {
+		t.Fatal("a container has that prefix")
+	}
+}
+
 func TestALongListingCrossesPages(t *testing.T) {
 	t.Parallel()
 	r := newRig(t).withContainer(t)

@@ -38,7 +38,11 @@ func (r *Reader) Read(p []byte) (int, error) {
 	if r.err != nil {
 		return 0, r.err
 	}
-	n, err := r.body.Read(p)
+	var n int
+	err := guard(func() (err error) {
+		n, err = r.body.Read(p)
+		return err
+	})
 	r.sent += int64(n)
 	if err == nil {
 		return n, nil
@@ -56,7 +60,11 @@ func (r *Reader) WriteTo(w io.Writer) (int64, error) {
 		return 0, r.err
 	}
 	dst := &destination{w: w}
-	n, err := io.Copy(dst, r.body)
+	var n int64
+	err := guard(func() (err error) {
+		n, err = io.Copy(dst, r.body)
+		return err
+	})
 	r.sent += n
 	if dst.err != nil {
 		r.err = r.op.wrap(fmt.Errorf("%w: reader of the bytes failed: %w", context.Canceled, dst.err))
@@ -92,7 +100,7 @@ func (r *Reader) Close() error {
 		return nil
 	}
 	r.closed = true
-	err := r.body.Close()
+	err := guard(r.body.Close)
 	r.op.engine.unpin(r.content)
 	if r.err == nil && r.sent < r.n {
 		r.err = fmt.Errorf("%w: closed after %d of %d bytes", context.Canceled, r.sent, r.n)

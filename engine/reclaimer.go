@@ -30,6 +30,10 @@ type reclaimer struct {
 	unclean   bool                           // this run may leave orphans
 }
 
+// maxDiscarded is how many blobs of failed puts are remembered. Those beyond it
+// are left for a sweep.
+const maxDiscarded = 10_000
+
 // A location is where one copy of a blob is.
 type location struct {
 	driver string
@@ -128,7 +132,7 @@ func (r *reclaimer) putCommitted(id catalog.ContentID) {
 func (r *reclaimer) putFailed(id catalog.ContentID, blob location) {
 	r.mu.Lock()
 	delete(r.active, id)
-	if blob.ref == "" {
+	if blob.ref == "" || len(r.discarded) >= maxDiscarded {
 		r.unclean = true
 	} else {
 		r.discarded = append(r.discarded, blob)
