@@ -309,6 +309,9 @@ func TestCallsThatRunAtOnceShareTheSyncsOfFolders(t *testing.T) {
 	t.Parallel()
 	entered, resume := make(chan string), make(chan error)
 	s := syncer{syncDir: func(dir string) error {
+		if dir == "never" {
+			return nil
+		}
 		entered <- dir
 		return <-resume
 	}}
@@ -335,7 +338,7 @@ func TestCallsThatRunAtOnceShareTheSyncsOfFolders(t *testing.T) {
 		<-r.done
 		require.ErrorIs(t, r.err, errFault)
 	}
-	require.ErrorIs(t, s.sync("b"), errFault, "no sync after a failed one")
+	require.ErrorIs(t, s.sync("never"), errFault, "no sync after a failed one")
 }
 
 func TestARangeNeedsOnlyItsBlocks(t *testing.T) {
