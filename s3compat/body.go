@@ -3,7 +3,9 @@ package s3compat
 import (
 	"errors"
 	"io"
+	"net/http"
 	"os"
+	"strings"
 
 	"github.com/vaultaire/vaultaire/s3compat/internal/awschunked"
 	"github.com/vaultaire/vaultaire/s3compat/internal/s3xml"
@@ -28,7 +30,10 @@ func (x *exchange) payload() (payload, error) {
 	if x.r.ContentLength == 0 && x.r.Header.Get("Content-Length") == "" && len(x.r.TransferEncoding) == 0 {
 		return payload{}, newError(codeMissingContentLength)
 	}
-	body := &clientReader{x.r.Body}
+	var body io.Reader = &clientReader{x.r.Body}
+	if x.awaitsContinue() {
+		body = &continueReader{x, body}
+	}
 	mode := x.identity.payload.Mode
 	switch {
 	case mode.Streaming():
@@ -93,6 +98,28 @@ func (c *clientReader) Read(b []byte) (int, error) {
 		return n, newError(codeRequestTimeout).because(err)
 	}
 	return n, newError(codeIncompleteBody).because(err)
+}
+
+// awaitsContinue reports whether the client awaits 100 Continue before it sends
+// a body of no bytes. net/http leaves that out, and keeps the connection: then
+// clients that are made of botocore take the answer to their next request for
+// headers of this one, and hang.
+func (x *exchange) awaitsContinue() bool {
+	return x.r.ContentLength == 0 && !x.continued && strings.EqualFold(x.r.Header.Get("Expect"), "100-continue")
+}
+
+// A continueReader sends 100 Continue before its first read.
+type continueReader struct {
+	x   *exchange
+	src io.Reader
+}
+
+func (c *continueReader) Read(b []byte) (int, error) {
+	if c.x.awaitsContinue() {
+		c.x.continued = true
+		c.x.w.WriteHeader(http.StatusContinue)
+	}
+	return c.src.Read(b)
 }
 
 // readXML reads the request's body as a document with the given root, and

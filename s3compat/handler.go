@@ -67,6 +67,9 @@ type exchange struct {
 	ctx      context.Context // with what is known so far; for recording a refusal
 	recorded bool            // the operation has reached the engine, which records it
 	started  bool            // the head of the answer is sent
+	// continued says that 100 Continue is sent for a body of no bytes; for
+	// others net/http sends it.
+	continued bool
 }
 
 func newExchange(h *Handler, w http.ResponseWriter, r *http.Request) *exchange {

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/vaultaire/vaultaire/driver"
 	"github.com/vaultaire/vaultaire/driver/memory"
 	"github.com/vaultaire/vaultaire/engine"
 	"github.com/vaultaire/vaultaire/engine/catalog/pebblestore"
@@ -56,11 +57,17 @@ func newRig(t *testing.T, opts ...s3compat.Option) *rig {
 // S3 is below the path that it returns.
 func serve(t *testing.T, mount func(http.Handler) (http.Handler, string), opts ...s3compat.Option) *rig {
 	t.Helper()
+	return serveOver(t, memory.New(), mount, opts...)
+}
+
+// serveOver is serve with bytes in d.
+func serveOver(t *testing.T, d driver.Driver, mount func(http.Handler) (http.Handler, string), opts ...s3compat.Option) *rig {
+	t.Helper()
 	r := &rig{events: new(eventtest.Recorder)}
 	store, err := pebblestore.OpenMemory(t.Context())
 	require.NoError(t, err)
 	r.engine, err = engine.New(t.Context(),
-		engine.WithCatalog(store), engine.WithDriver("memory", memory.New()), engine.WithSink(r.events))
+		engine.WithCatalog(store), engine.WithDriver("memory", d), engine.WithSink(r.events))
 	require.NoError(t, err)
 	opts = append([]s3compat.Option{s3compat.WithCredentials(s3compat.StaticCredentials(credentials...))}, opts...)
 	h, err := s3compat.New(r.engine, opts...)

@@ -22,7 +22,7 @@ func getObject(ctx context.Context, x *exchange) error {
 	if err != nil {
 		return x.readFailure(err, cond)
 	}
-	defer reader.Close() //nolint:errcheck // all bytes are sent by then, or the reader has said why not
+	defer func() { _ = reader.Close() }() // all bytes are sent by then, or the reader has said why not
 	x.recorded = true
 	off, n := reader.Range()
 	body := &lateWriter{w: x.w, head: func() { x.objectHead(reader.Artifact(), off, n) }}

@@ -419,6 +419,20 @@ func TestARefusedUploadIsNotAskedFor(t *testing.T) {
 	assert.True(t, strings.HasPrefix(raw, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK"), raw)
 }
 
+// Clients made of botocore hang on a connection where they awaited 100 Continue
+// in vain and which goes on nevertheless.
+func TestAnEmptyUploadIsAskedForToo(t *testing.T) {
+	t.Parallel()
+	s := newRig(t).withBucket(t)
+	raw := rawRequest(t, s, "PUT", "/bucket/k", "", []string{"Content-Length: 0", "Expect: 100-continue"})
+	assert.True(t, strings.HasPrefix(raw, "HTTP/1.1 100 Continue\r\n"), raw)
+	assert.Contains(t, raw, "\r\n\r\nHTTP/1.1 200 OK\r\n")
+	assert.NotContains(t, raw, "Connection: close")
+	raw = rawRequest(t, s, "PUT", "/absent/k", "", []string{"Content-Length: 0", "Expect: 100-continue"})
+	assert.True(t, strings.HasPrefix(raw, "HTTP/1.1 404"), raw)
+	assert.Contains(t, raw, "Connection: close")
+}
+
 func TestLimitsOfHeaders(t *testing.T) {
 	t.Parallel()
 	s := newRig(t).withBucket(t)

@@ -15,6 +15,9 @@ func (x *exchange) set(name, value string) { x.w.Header()[name] = []string{value
 // head sends the status and the headers. Nothing else does.
 func (x *exchange) head(status int) {
 	x.started = true
+	if x.awaitsContinue() {
+		x.set("Connection", "close")
+	}
 	x.w.WriteHeader(status)
 }
 

@@ -1,0 +1,103 @@
+package s3compat_test
+
+import (
+	"context"
+	"io"
+	"iter"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/vaultaire/vaultaire/container"
+	"github.com/vaultaire/vaultaire/driver"
+	"github.com/vaultaire/vaultaire/driver/memory"
+	"github.com/vaultaire/vaultaire/event"
+	"github.com/vaultaire/vaultaire/s3compat/internal/sigv4/sigv4test"
+)
+
+// A damagedDriver keeps blobs, of which only the first bytes can be read.
+type damagedDriver struct {
+	under    driver.Driver
+	readable int64
+	panics   bool
+	full     bool
+}
+
+func (d *damagedDriver) Put(ctx context.Context, name string, src io.Reader, opts driver.PutOptions) (driver.Ref, error) {
+	if d.full {
+		return "", container.ErrNoSpace
+	}
+	return d.under.Put(ctx, name, src, opts)
+}
+
+func (d *damagedDriver) Open(ctx context.Context, ref driver.Ref, off, n int64) (io.ReadCloser, error) {
+	if d.panics {
+		panic("boom")
+	}
+	body, err := d.under.Open(ctx, ref, off, n)
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(io.LimitReader(body, d.readable), iotest.ErrReader(container.ErrCorrupt)), body}, nil
+}
+
+func (d *damagedDriver) Delete(ctx context.Context, ref driver.Ref) error {
+	return d.under.Delete(ctx, ref)
+}
+
+func (d *damagedDriver) List(ctx context.Context, after driver.Ref) iter.Seq2[driver.Blob, error] {
+	return d.under.List(ctx, after)
+}
+
+func (d *damagedDriver) Close(ctx context.Context) error { return d.under.Close(ctx) }
+
+func TestDamageIsAnErrorAndNeverWrongBytes(t *testing.T) {
+	t.Parallel()
+	d := &damagedDriver{under: memory.New()}
+	s := serveOver(t, d, func(s3 http.Handler) (http.Handler, string) { return s3, "" }).withBucket(t)
+	data := strings.Repeat("x", 1<<20)
+	s.do(t, "PUT", "/bucket/k", data).want(t, 200, "")
+	s.events.Reset()
+
+	res := s.do(t, "GET", "/bucket/k", "")
+	res.want(t, 500, "InternalError")
+	assert.Empty(t, res.header.Get("ETag"), "headers of the object on an error")
+	s.wantEvent(t, event.GetArtifact, event.Failed)
+
+	d.readable = 1 << 19
+	r := s.request(t, "GET", "/bucket/k", "")
+	s.signer.Sign(r, sigv4test.Sum(""))
+	answer, err := http.DefaultTransport.RoundTrip(r)
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF, "the client must notice")
+	assert.Less(t, len(body), len(data))
+
+	d.panics = true
+	s.events.Reset()
+	res = s.do(t, "GET", "/bucket/k", "")
+	res.want(t, 500, "InternalError")
+	assert.NotContains(t, res.body, "boom")
+	s.wantEvent(t, event.GetArtifact, event.Failed)
+
+	d.full = true
+	res = s.do(t, "PUT", "/bucket/k", "y")
+	res.want(t, 503, "ServiceUnavailable")
+	assert.Equal(t, "1", res.header.Get("Retry-After"))
+	s.wantEvent(t, event.PutArtifact, event.Failed)
+}
+
+func TestAClosedEngineIsUnavailable(t *testing.T) {
+	t.Parallel()
+	s := newRig(t).withBucket(t)
+	require.NoError(t, s.engine.Close(t.Context()))
+	s.do(t, "GET", "/bucket/k", "").want(t, 503, "ServiceUnavailable")
+}
