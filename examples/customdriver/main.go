@@ -1,17 +1,20 @@
-// Command customdriver shows a whole driver in five methods, driver.go, and
-// how to prove it, driver_test.go. It stores a blob and reads a part of it.
+// Command customdriver shows a whole driver in five methods, driver.go, how to
+// prove it, driver_test.go, and an engine over it.
 //
 //	go run ./examples/customdriver
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 
-	"github.com/vaultaire/vaultaire/driver"
+	"github.com/vaultaire/vaultaire/container"
+	"github.com/vaultaire/vaultaire/engine"
+	"github.com/vaultaire/vaultaire/engine/catalog/pebblestore"
 )
 
 func main() {
@@ -27,27 +30,39 @@ func run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	d, err := OpenFolder(dir)
+	eng, err := open(ctx, dir)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if closeErr := d.Close(ctx); err == nil {
-			err = closeErr
-		}
-	}()
-	ref, err := d.Put(ctx, "examples/1", strings.NewReader("five methods are enough"), driver.PutOptions{Size: -1})
-	if err != nil {
+	defer func() { err = errors.Join(err, eng.Close(ctx)) }()
+	if _, err := eng.CreateContainer(ctx, "c", engine.CreateContainerOptions{}); err != nil {
 		return err
 	}
-	r, err := d.Open(ctx, ref, 5, 7)
+	if _, err := eng.Put(ctx, "c", "k", strings.NewReader("five methods are enough"), engine.PutOptions{}); err != nil {
+		return err
+	}
+	r, err := eng.Get(ctx, "c", "k", engine.GetOptions{Range: container.Span(0, 12)})
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	if _, err := io.Copy(out, r); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(out, " are in blob %.8s...\n", ref)
+	_, err = io.Copy(out, r)
 	return err
+}
+
+// open opens an engine that keeps bytes in dir and names in memory.
+func open(ctx context.Context, dir string) (*engine.Engine, error) {
+	folder, err := OpenFolder(dir)
+	if err != nil {
+		return nil, err
+	}
+	store, err := pebblestore.OpenMemory(ctx)
+	if err != nil {
+		return nil, errors.Join(err, folder.Close(ctx))
+	}
+	eng, err := engine.New(ctx, engine.WithCatalog(store), engine.WithDriver("folder", folder))
+	if err != nil {
+		return nil, errors.Join(err, store.Close(ctx), folder.Close(ctx))
+	}
+	return eng, nil
 }
