@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/vaultaire/vaultaire/container"
 	"github.com/vaultaire/vaultaire/engine/catalog"
@@ -62,7 +63,9 @@ func (r *Reader) WriteTo(w io.Writer) (int64, error) {
 	dst := &destination{w: w}
 	var n int64
 	err := guard(func() (err error) {
-		n, err = io.Copy(dst, r.body)
+		buf := copyBuffers.Get().(*[copyBufferSize]byte)
+		defer copyBuffers.Put(buf)
+		n, err = io.CopyBuffer(dst, r.body, buf[:])
 		return err
 	})
 	r.sent += n
@@ -112,6 +115,11 @@ func (r *Reader) Close() error {
 	}
 	return nil
 }
+
+// A copy needs a buffer unless the driver's reader brings its own.
+const copyBufferSize = 64 << 10
+
+var copyBuffers = sync.Pool{New: func() any { return new([copyBufferSize]byte) }}
 
 // A destination is the writer of a WriteTo. It remembers whether it was the one
 // that failed.
