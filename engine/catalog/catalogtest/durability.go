@@ -47,7 +47,7 @@ func reopenKeeps(t tester, p Place) {
 }
 
 // crashes is how often a case cuts the power; each time is a seed.
-const crashes = 10
+const crashes = 6
 
 func crashKeepsTheLast(t tester, p Place) {
 	s := open(t, p)

@@ -144,3 +144,10 @@ func (m *meeting) arrive() {
 		runtime.Gosched()
 	}
 }
+
+// linger lets others run, so that transactions overlap.
+func linger() {
+	for range 20 {
+		runtime.Gosched()
+	}
+}

@@ -200,11 +200,10 @@ func countersAreReads(t tester, s catalog.Store) {
 		},
 	} {
 		require.NoError(t, together(crowd, func(int) error {
-			m := &meeting{parties: crowd}
 			for range rounds {
 				err := s.Update(t.Context(), func(ctx context.Context, x catalog.Txn) error {
 					n, err := count(ctx, x)
-					m.arrive()
+					linger()
 					if n < limit {
 						x.Add([]byte(name), 1)
 					}

@@ -25,6 +25,8 @@ type Options struct {
 	Logger *slog.Logger
 	// CacheSize is the size of the block cache in bytes; 0 means 64 MiB.
 	CacheSize int64
+
+	memTableSize uint64 // 0 means memTableSize; tests flush early
 }
 
 // A Store is a [catalog.Store] in a directory.
@@ -127,13 +129,10 @@ func newStore(fsys vfs.FS, lock *pebble.Lock, opts Options) *Store {
 // openPebble opens what is below. Behind the fence Pebble does not learn of a
 // failed write, so the poison is asked as well.
 func (s *Store) openPebble(dir string, opts Options) error {
-	cacheSize := opts.CacheSize
-	if cacheSize == 0 {
-		cacheSize = defaultCacheSize
-	}
-	logger := &pebbleLogger{log: s.log, poison: s.poison}
-	pebbleOpts := pebbleOptions(cacheSize, s.fence, logger)
+	pebbleOpts := pebbleOptions(opts)
+	pebbleOpts.FS = s.fence
 	pebbleOpts.Lock = s.lock
+	logTo(pebbleOpts, &pebbleLogger{log: s.log, poison: s.poison})
 	db, err := pebble.Open(dir, pebbleOpts)
 	if err != nil {
 		return fmt.Errorf("pebblestore: open %s: %w", dir, errors.Join(s.poison.err(), readError(err)))

@@ -1,6 +1,8 @@
 package pebblestore
 
 import (
+	"cmp"
+
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
 )
@@ -21,15 +23,13 @@ const (
 	bloomBitsPerKey = 10
 )
 
-func pebbleOptions(cacheSize int64, fs *fence, logger *pebbleLogger) *pebble.Options {
-	opts := &pebble.Options{
-		FS:                 fs,
-		Logger:             logger,
+func pebbleOptions(opts Options) *pebble.Options {
+	tuned := &pebble.Options{
 		Merger:             newMerger(),
 		FormatMajorVersion: pebble.FormatNewest,
-		CacheSize:          cacheSize,
+		CacheSize:          cmp.Or(opts.CacheSize, defaultCacheSize),
 
-		MemTableSize:                memTableSize,
+		MemTableSize:                cmp.Or(opts.memTableSize, memTableSize),
 		MemTableStopWritesThreshold: maxMemTables,
 		// Compact L0 early, for reads, and never stop commits for it: the
 		// memory tables push back before that.
@@ -39,14 +39,18 @@ func pebbleOptions(cacheSize int64, fs *fence, logger *pebbleLogger) *pebble.Opt
 		// The log is synced at every commit; syncing it in between gains nothing.
 		WALBytesPerSync: 0,
 	}
-	for i := range opts.Levels {
-		opts.Levels[i].BlockSize = blockSize
-		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBitsPerKey)
+	for i := range tuned.Levels {
+		tuned.Levels[i].BlockSize = blockSize
+		tuned.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBitsPerKey)
 	}
-	// A damaged block is an error of the reads that meet it, and of no other.
+	return tuned
+}
+
+func logTo(opts *pebble.Options, logger *pebbleLogger) {
+	opts.Logger = logger
 	opts.EventListener = &pebble.EventListener{
+		// A damaged block is an error of the reads that meet it, and of no other.
 		DataCorruption: func(info pebble.DataCorruptionInfo) { logger.Errorf("%s", info) },
 	}
 	opts.EventListener.EnsureDefaults(logger)
-	return opts
 }
