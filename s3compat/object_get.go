@@ -46,7 +46,6 @@ func headObject(ctx context.Context, x *exchange) error {
 	if err != nil {
 		return x.readFailure(err, cond)
 	}
-	x.recorded = true
 	off, n, err := x.byteRange().Resolve(a.Size)
 	if err != nil {
 		return x.readFailure(&container.StateError{Current: a, Err: err}, cond)
