@@ -1,5 +1,5 @@
-// Package engine is the object-storage engine: containers of artifacts for
-// many tenants, over any driver.
+// Package engine keeps containers of artifacts for many tenants, over any
+// driver.
 //
 // An [Engine] keeps names in a catalog and bytes in drivers. Package embedded
 // opens one in a directory with a single call; [New] builds one of parts:

@@ -37,7 +37,7 @@ func newHandler(cfg *config, eng *engine.Engine, counts *metrics.Metrics, s3 htt
 	})
 }
 
-// isVirtualHost reports whether the host names a bucket, so that a path is a
+// isVirtualHost reports whether the host names a container, so that a path is a
 // key, whatever it looks like.
 func (cfg *config) isVirtualHost(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {

@@ -5,8 +5,8 @@
 //
 // It listens on 127.0.0.1:9000, keeps everything under ./data, makes keys on its
 // first start, and prints what to paste into aws and rclone. Metrics for
-// Prometheus are at /-/metrics and a health check is at /-/healthz: "-" is no
-// bucket's name. A signal stops it after the requests that run.
+// Prometheus are at /-/metrics and a health check is at /-/healthz, since no
+// container can be created under the name "-" through S3. A signal stops it after the requests that run.
 package main
 
 import (
