@@ -82,7 +82,8 @@ func (c *client) try(t *testing.T, args ...string) (stdout, stderr string, err e
 // A tree is the files of a folder: their bytes by their slash-separated paths.
 type tree map[string]string
 
-// oddTree has the names that clients and servers like to get wrong.
+// oddTree has the names that clients and servers like to get wrong. Its first
+// file is empty: clients announce even that with Expect: 100-continue.
 func oddTree() tree {
 	t := tree{}
 	for i, name := range []string{

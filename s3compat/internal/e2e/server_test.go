@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -92,10 +91,9 @@ func launch(t *testing.T, env []string, args ...string) *server {
 		close(s.exited)
 	}()
 	t.Cleanup(func() {
-		if s.hasExited() {
-			return
+		if !s.hasExited() {
+			s.stop(t, syscall.SIGTERM)
 		}
-		s.stop(t, syscall.SIGTERM)
 	})
 	return s
 }
@@ -177,6 +175,3 @@ func (o *output) waitFor(exited <-chan struct{}, text string) (string, bool) {
 		}
 	}
 }
-
-// background is a context for what outlives t.Context, such as cleanup.
-func background(t *testing.T) context.Context { return context.WithoutCancel(t.Context()) }

@@ -122,6 +122,7 @@ func TestServersThatCannotStartSayWhy(t *testing.T) {
 		{"no such credentials", []string{"-credentials", filepath.Join(folder, "none.json")}, "none.json"},
 		{"credentials that are no JSON", []string{"-credentials", file("bad.json", "hello")}, "bad.json"},
 		{"no credentials", []string{"-credentials", file("empty.json", "[]")}, "empty"},
+		{"something after the credentials", []string{"-credentials", file("two.json", "["+one+"] ["+one+"]")}, "two.json"},
 		{"a misspelled field", []string{"-credentials", file("typo.json", `[{"acess_key":"A"}]`)}, "acess_key"},
 		{"a key given twice", []string{"-credentials", file("twice.json", "["+one+","+one+"]")}, "twice"},
 		{"a credential without a tenant", []string{"-credentials", file("tenant.json", `[{"access_key":"A","secret_key":"s3cr3t","principal":"p"}]`)}, "tenant"},
