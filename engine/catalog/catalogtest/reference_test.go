@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"maps"
-	"runtime"
 	"slices"
 	"sort"
 	"sync"
@@ -216,6 +215,7 @@ func (s *reference) commit(t *refTxn) bool {
 		if n++; s.faults.tornCommits && n < len(t.writes) {
 			s.rows = maps.Clone(next)
 			s.mu.Unlock()
+			linger()
 			s.mu.Lock()
 			next = maps.Clone(s.rows)
 		}
@@ -232,9 +232,7 @@ func (s *reference) commit(t *refTxn) bool {
 	case s.faults.volatileReads:
 		// Let go of the lock between applied and durable, as real stores do.
 		s.mu.Unlock()
-		for range 50 {
-			runtime.Gosched()
-		}
+		linger()
 		s.mu.Lock()
 		s.durable = next
 	default:
