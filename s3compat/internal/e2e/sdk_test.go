@@ -1,21 +1,16 @@
 package e2e
 
 import (
-	"context"
 	"crypto/md5"
 	"encoding/hex"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/stretchr/testify/assert"
@@ -370,139 +365,6 @@ func testErrors(t *testing.T, c *s3.Client, bucket string) {
 	_, err = c.CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: &bucket, Key: aws.String("k")})
 	assertCode(t, err, "NotImplemented", 501)
 	assert.Equal(t, "v", mustGet(t, c, bucket, "k"), "what was refused changed nothing")
-}
-
-func TestRequestsThatAreSignedWrongAreRefused(t *testing.T) {
-	t.Parallel()
-	s := startServer(t)
-	good := newSDK(s.endpoint)
-	mustCreate(t, good, "bucket")
-	mustPut(t, good, "bucket", "k", "v")
-	for _, test := range []struct {
-		name   string
-		change func(*s3.Options)
-		code   string
-		status int
-	}{
-		{"wrong secret", withKeys(accessKey, "wrong"), "SignatureDoesNotMatch", 403},
-		{"unknown key", withKeys("UNKNOWN", secretKey), "InvalidAccessKeyId", 403},
-		{"clock behind", withClock(-20 * time.Minute), "RequestTimeTooSkewed", 403},
-		{"clock ahead", withClock(20 * time.Minute), "RequestTimeTooSkewed", 403},
-		{"wrong region", func(o *s3.Options) { o.Region = "eu-central-1" }, "AuthorizationHeaderMalformed", 400},
-		{"session token", func(o *s3.Options) {
-			o.Credentials = credentials.NewStaticCredentialsProvider(accessKey, secretKey, "token")
-		}, "InvalidToken", 400},
-		{"no signature", func(o *s3.Options) { o.Credentials = aws.AnonymousCredentials{} }, "AccessDenied", 403},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			bad := newSDK(s.endpoint, test.change)
-			_, err := bad.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("bucket"), Key: aws.String("k")})
-			assertCode(t, err, test.code, test.status)
-			_, err = bad.PutObject(t.Context(), &s3.PutObjectInput{
-				Bucket: aws.String("bucket"), Key: aws.String("k"), Body: strings.NewReader("bad")})
-			assertCode(t, err, test.code, test.status)
-			_, err = bad.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: aws.String("bucket"), Key: aws.String("k")})
-			assertCode(t, err, test.code, test.status)
-			assert.Equal(t, "v", mustGet(t, good, "bucket", "k"))
-		})
-	}
-	t.Run("clock 10 minutes off is fine", func(t *testing.T) {
-		assert.Equal(t, "v", mustGet(t, newSDK(s.endpoint, withClock(-10*time.Minute)), "bucket", "k"))
-	})
-}
-
-func withKeys(access, secret string) func(*s3.Options) {
-	return func(o *s3.Options) { o.Credentials = credentials.NewStaticCredentialsProvider(access, secret, "") }
-}
-
-// withClock makes the client sign for another time.
-func withClock(off time.Duration) func(*s3.Options) {
-	return func(o *s3.Options) {
-		o.HTTPSignerV4 = shiftedSigner{v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }), off}
-	}
-}
-
-type shiftedSigner struct {
-	signer *v4.Signer
-	off    time.Duration
-}
-
-func (s shiftedSigner) SignHTTP(ctx context.Context, credentials aws.Credentials, r *http.Request,
-	payloadHash, service, region string, now time.Time, opts ...func(*v4.SignerOptions)) error {
-	return s.signer.SignHTTP(ctx, credentials, r, payloadHash, service, region, now.Add(s.off), opts...)
-}
-
-// What cannot be read twice the SDK uploads over TLS, as it is; over plain HTTP
-// only if told to leave the payload unsigned.
-func TestSDKUploadsStreams(t *testing.T) {
-	t.Parallel()
-	s := startServer(t)
-	plain, secure := newSDK(s.endpoint), newSDK(startTLS(t, s), trusting)
-	mustCreate(t, plain, "bucket")
-	body := strings.Repeat("0123456789abcdef", 1<<16)
-	stream := func() *s3.PutObjectInput {
-		return &s3.PutObjectInput{Bucket: aws.String("bucket"), Key: aws.String("k"), Body: io.MultiReader(strings.NewReader(body))}
-	}
-	unsigned := s3.WithAPIOptions(v4.SwapComputePayloadSHA256ForUnsignedPayloadMiddleware)
-	for _, test := range []struct {
-		name   string
-		client *s3.Client
-		length *int64
-		opts   []func(*s3.Options)
-	}{
-		{"over TLS with a length", secure, aws.Int64(int64(len(body))), nil},
-		{"over TLS without a length", secure, nil, nil},
-		{"over HTTP with a length", plain, aws.Int64(int64(len(body))), []func(*s3.Options){unsigned, whenRequired}},
-		{"over HTTP without a length", plain, nil, []func(*s3.Options){unsigned, whenRequired}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			in := stream()
-			in.ContentLength = test.length
-			_, err := test.client.PutObject(t.Context(), in, test.opts...)
-			require.NoError(t, err)
-			assert.Equal(t, etag(body), etag(mustGet(t, plain, "bucket", "k")))
-			_, err = plain.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: in.Bucket, Key: in.Key})
-			require.NoError(t, err)
-		})
-	}
-}
-
-func whenRequired(o *s3.Options) {
-	o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
-}
-
-func TestVirtualHosts(t *testing.T) {
-	t.Parallel()
-	s := startServer(t, "-domain", "s3.example.test")
-	address := strings.TrimPrefix(s.endpoint, "http://")
-	_, port, err := net.SplitHostPort(address)
-	require.NoError(t, err)
-	var hosts []string
-	c := newSDK("http://s3.example.test:"+port, func(o *s3.Options) {
-		o.UsePathStyle = false
-		o.HTTPClient = &http.Client{Transport: &http.Transport{
-			DisableKeepAlives: true, // each request asks for its host
-			DialContext: func(ctx context.Context, network, host string) (net.Conn, error) {
-				hosts = append(hosts, host)
-				var d net.Dialer
-				return d.DialContext(ctx, network, address)
-			},
-		}}
-	})
-	mustCreate(t, c, "my-bucket")
-	for _, key := range []string{"k", "my-bucket/k", "/k", "a//b", "-/metrics"} {
-		mustPut(t, c, "my-bucket", key, key)
-		assert.Equal(t, key, mustGet(t, c, "my-bucket", key))
-		assert.Equal(t, key, mustGet(t, newSDK(s.endpoint), "my-bucket", key), "path style")
-	}
-	list, err := c.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: aws.String("my-bucket"), Prefix: aws.String("my")})
-	require.NoError(t, err)
-	assert.Equal(t, []string{"my-bucket/k"}, keysOf(list.Contents))
-	buckets, err := c.ListBuckets(t.Context(), &s3.ListBucketsInput{})
-	require.NoError(t, err)
-	assert.Len(t, buckets.Buckets, 1)
-	assert.True(t, slices.Contains(hosts, "my-bucket.s3.example.test:"+port), hosts)
-	assert.True(t, slices.Contains(hosts, "s3.example.test:"+port), hosts)
 }
 
 func etag(body string) string {
