@@ -7,8 +7,9 @@ import (
 	"github.com/vaultaire/vaultaire/container"
 )
 
-// A Gate gives a driver the part of the contract that concerns Close: after
-// it each method returns ErrClosed, and Close waits for calls that run.
+// A Gate gives a driver, or whatever else is closed while others use it, the
+// part of the contract that concerns Close: after it each method returns
+// ErrClosed, and Close waits for calls that run.
 //
 //	func (d *Driver) Delete(ctx context.Context, ref Ref) error {
 //		if err := d.gate.Enter(); err != nil {

@@ -14,8 +14,9 @@ import (
 	"github.com/vaultaire/vaultaire/container"
 )
 
-// newHash returns a hash for the algorithm, or an ErrInvalid.
-func newHash(a container.Algorithm) (hash.Hash, error) {
+// NewHash returns a hash that computes digests of the algorithm, or an
+// ErrInvalid if it is not one of container's.
+func NewHash(a container.Algorithm) (hash.Hash, error) {
 	switch a {
 	case container.CRC32:
 		return crc32.NewIEEE(), nil
@@ -50,7 +51,7 @@ func newDigester(wanted []container.Algorithm, expected container.Digests) (*dig
 	slices.Sort(d.algorithms)
 	d.algorithms = slices.Compact(d.algorithms)
 	for _, a := range d.algorithms {
-		h, err := newHash(a)
+		h, err := NewHash(a)
 		if err != nil {
 			return nil, err
 		}

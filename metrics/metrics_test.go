@@ -1,17 +1,18 @@
 package metrics_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
-	"github.com/prometheus/common/expfmt"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -33,14 +34,10 @@ func scrape(t *testing.T, m *metrics.Metrics) []string {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
 	require.NoError(t, registry.Register(m))
-	families, err := registry.Gather()
-	require.NoError(t, err)
-	var text bytes.Buffer
-	for _, family := range families {
-		_, err := expfmt.MetricFamilyToText(&text, family)
-		require.NoError(t, err)
-	}
-	return strings.Split(text.String(), "\n")
+	w := httptest.NewRecorder()
+	promhttp.HandlerFor(registry, promhttp.HandlerOpts{}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	require.Equal(t, http.StatusOK, w.Code, w.Body)
+	return strings.Split(w.Body.String(), "\n")
 }
 
 // samplesOf returns the lines of one metric.

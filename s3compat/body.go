@@ -140,7 +140,10 @@ func (x *exchange) readXML(root string, limits s3xml.Limits) (s3xml.Element, err
 	if err != nil {
 		return s3xml.Element{}, err
 	}
-	check := newDigestCheck(promised.expect)
+	check, err := newDigestCheck(promised.expect)
+	if err != nil {
+		return s3xml.Element{}, err
+	}
 	e, err := s3xml.Parse(io.TeeReader(p, check), limits)
 	switch {
 	case errors.Is(err, s3xml.ErrTooLarge):

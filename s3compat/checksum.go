@@ -12,8 +12,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/minio/crc64nvme"
-
 	"github.com/vaultaire/vaultaire/container"
 	"github.com/vaultaire/vaultaire/engine"
 )
@@ -181,15 +179,19 @@ type digestCheck struct {
 	hashes []hash.Hash
 }
 
-func newDigestCheck(expect container.Digests) *digestCheck {
+func newDigestCheck(expect container.Digests) (*digestCheck, error) {
 	c := &digestCheck{expect: expect}
 	writers := make([]io.Writer, len(expect))
 	for i, d := range expect {
-		c.hashes = append(c.hashes, newHash(d.Algorithm))
-		writers[i] = c.hashes[i]
+		h, err := engine.NewHash(d.Algorithm)
+		if err != nil {
+			return nil, err
+		}
+		c.hashes = append(c.hashes, h)
+		writers[i] = h
 	}
 	c.Writer = io.MultiWriter(writers...)
-	return c
+	return c, nil
 }
 
 // verify returns a BadDigest unless every digest is as expected.
@@ -201,22 +203,4 @@ func (c *digestCheck) verify() error {
 		}
 	}
 	return nil
-}
-
-// newHash returns the hash of an algorithm that readPromises has accepted.
-func newHash(a container.Algorithm) hash.Hash {
-	switch a {
-	case container.CRC32:
-		return crc32.NewIEEE()
-	case container.CRC32C:
-		return crc32.New(crc32.MakeTable(crc32.Castagnoli))
-	case container.CRC64NVME:
-		return crc64nvme.New()
-	case container.SHA1:
-		return sha1.New()
-	case container.SHA256:
-		return sha256.New()
-	default:
-		return md5.New()
-	}
 }

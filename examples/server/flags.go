@@ -38,6 +38,8 @@ func parseFlags(args []string, stderr io.Writer) (*config, error) {
 	switch {
 	case flags.NArg() > 0:
 		return nil, fmt.Errorf("unexpected argument %q; everything is a flag", flags.Arg(0))
+	case cfg.dir == "":
+		return nil, errors.New("-dir names no directory")
 	case (cfg.accessKey == "") != (cfg.secretKey == ""):
 		return nil, errors.New("-access-key and -secret-key go together")
 	case cfg.accessKey != "" && cfg.credentials != "":

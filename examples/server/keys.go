@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -89,6 +90,9 @@ func readCredentials(file string) ([]credential, error) {
 	var list []credential
 	if err := dec.Decode(&list); err != nil {
 		return nil, fmt.Errorf("%s: not a list of credentials: %w", file, err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, fmt.Errorf("%s: something stands behind the list of credentials", file)
 	}
 	if len(list) == 0 {
 		return nil, fmt.Errorf("%s: the list of credentials is empty", file)

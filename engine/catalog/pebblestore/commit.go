@@ -20,10 +20,10 @@ var errConflict = errors.New("pebblestore: conflict")
 // Update implements [catalog.Store]. The closure must not call Update of the
 // same store.
 func (s *Store) Update(ctx context.Context, fn func(ctx context.Context, t catalog.Txn) error) error {
-	if err := s.gate.enter(); err != nil {
+	if err := s.enter(); err != nil {
 		return err
 	}
-	defer s.gate.leave()
+	defer s.gate.Leave()
 	for lost := 0; ; lost++ {
 		if err := s.ready(ctx); err != nil {
 			return err

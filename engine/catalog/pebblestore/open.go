@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/vaultaire/vaultaire/container"
+	"github.com/vaultaire/vaultaire/driver"
 	"github.com/vaultaire/vaultaire/engine/catalog"
 )
 
@@ -36,7 +37,7 @@ type Store struct {
 	fence  *fence
 	poison *poison
 	log    *slog.Logger
-	gate   *gate
+	gate   driver.Gate
 
 	// mu makes "take a snapshot", and "validate and apply", one step each.
 	mu        sync.Mutex
@@ -121,7 +122,6 @@ func newStore(fsys vfs.FS, lock *pebble.Lock, opts Options) *Store {
 		fence:     newFence(fsys, p),
 		poison:    p,
 		log:       log,
-		gate:      newGate(),
 		conflicts: newConflicts(maxWindow),
 	}
 }
@@ -147,8 +147,8 @@ func (s *Store) openPebble(dir string, opts Options) error {
 // Close implements [catalog.Store]. Once no call runs any more, closing Pebble
 // takes as long as its compactions need to notice, whatever ctx says.
 func (s *Store) Close(ctx context.Context) error {
-	if err := s.gate.close(ctx); err != nil {
-		return err
+	if err := s.gate.Close(ctx); err != nil {
+		return fmt.Errorf("pebblestore: close: calls still run: %w", err)
 	}
 	s.closing.Lock()
 	defer s.closing.Unlock()

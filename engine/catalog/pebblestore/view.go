@@ -3,6 +3,7 @@ package pebblestore
 import (
 	"bytes"
 	"context"
+	"fmt"
 
 	"github.com/vaultaire/vaultaire/engine/catalog"
 )
@@ -10,10 +11,10 @@ import (
 // View implements [catalog.Store]. The snapshot keeps the memory tables and
 // files of its moment alive, so fn should be short.
 func (s *Store) View(ctx context.Context, fn func(ctx context.Context, r catalog.Reader) error) error {
-	if err := s.gate.enter(); err != nil {
+	if err := s.enter(); err != nil {
 		return err
 	}
-	defer s.gate.leave()
+	defer s.gate.Leave()
 	if err := s.ready(ctx); err != nil {
 		return err
 	}
@@ -24,6 +25,15 @@ func (s *Store) View(ctx context.Context, fn func(ctx context.Context, r catalog
 	r := &reader{snap: snap}
 	defer r.close()
 	return fn(ctx, r)
+}
+
+// enter admits a call, which leaves the gate when it ends, or returns an
+// ErrClosed.
+func (s *Store) enter() error {
+	if err := s.gate.Enter(); err != nil {
+		return fmt.Errorf("pebblestore: %w", err)
+	}
+	return nil
 }
 
 // ready returns why no transaction may begin now, if so.

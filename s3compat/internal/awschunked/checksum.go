@@ -2,20 +2,22 @@ package awschunked
 
 import (
 	"bytes"
-	"crypto/sha1"
-	"crypto/sha256"
 	"encoding/base64"
 	"hash"
-	"hash/crc32"
 	"net/http"
+	"slices"
 	"strings"
 
-	"github.com/minio/crc64nvme"
-
 	"github.com/vaultaire/vaultaire/container"
+	"github.com/vaultaire/vaultaire/engine"
 )
 
 const checksumPrefix = "x-amz-checksum-"
+
+// trailing are the algorithms whose sums may come in a trailer.
+var trailing = []container.Algorithm{
+	container.CRC32, container.CRC32C, container.CRC64NVME, container.SHA1, container.SHA256,
+}
 
 // A checksum is computed over the data while it is read. The zero checksum
 // computes nothing.
@@ -33,26 +35,16 @@ func newChecksum(h http.Header) (checksum, error) {
 		return checksum{}, nil
 	}
 	name := strings.ToLower(strings.Join(values, ","))
-	c := checksum{header: name}
-	switch strings.TrimPrefix(name, checksumPrefix) {
-	case "crc32":
-		c.algorithm, c.hash = container.CRC32, crc32.NewIEEE()
-	case "crc32c":
-		c.algorithm, c.hash = container.CRC32C, crc32.New(crc32.MakeTable(crc32.Castagnoli))
-	case "crc64nvme":
-		c.algorithm, c.hash = container.CRC64NVME, crc64nvme.New()
-	case "sha1":
-		c.algorithm, c.hash = container.SHA1, sha1.New()
-	case "sha256":
-		c.algorithm, c.hash = container.SHA256, sha256.New()
-	}
-	if c.hash == nil || !strings.HasPrefix(name, checksumPrefix) {
+	suffix, ok := strings.CutPrefix(name, checksumPrefix)
+	algorithm := container.Algorithm(strings.ToUpper(suffix))
+	if !ok || !slices.Contains(trailing, algorithm) {
 		return checksum{}, &Error{
 			Kind:    InvalidRequest,
 			Message: "The value specified in the x-amz-trailer header is not supported",
 		}
 	}
-	return c, nil
+	hash, err := engine.NewHash(algorithm)
+	return checksum{header: name, algorithm: algorithm, hash: hash}, err
 }
 
 // announced reports whether there is a checksum to come.
