@@ -20,10 +20,10 @@ type identity struct {
 	seed       *sigv4.Seed
 }
 
-// authenticate verifies the signature of r. An unknown access key costs as much
-// as a wrong secret.
-func (h *Handler) authenticate(ctx context.Context, r *http.Request) (identity, error) {
-	req, err := h.verifier.Parse(r)
+// authenticate verifies the signature of r, whose address is target. An unknown
+// access key costs as much as a wrong secret.
+func (h *Handler) authenticate(ctx context.Context, r *http.Request, target sigv4.Target) (identity, error) {
+	req, err := h.verifier.Parse(r, target)
 	if err != nil {
 		return identity{}, err
 	}

@@ -92,20 +92,26 @@ func newExchange(h *Handler, w http.ResponseWriter, r *http.Request) *exchange {
 func (x *exchange) run(ctx context.Context) (err error) {
 	x.ctx = ctx
 	defer x.survive(&err)
-	asked := x.route()
+	signed, err := sigv4.ParseTarget(x.r)
+	if err != nil {
+		return err
+	}
+	asked := x.route(signed.Query)
 	ctx = event.WithRequest(ctx, event.Request{ID: x.id, RemoteAddr: x.r.RemoteAddr, API: x.operation.name})
 	x.ctx = ctx
-	if x.identity, err = x.h.authenticate(ctx, x.r); err != nil {
+	// Before the signature, because the error of a wrong one repeats headers.
+	if err := checkHeaderSize(x.r); err != nil {
+		return err
+	}
+	if x.identity, err = x.h.authenticate(ctx, x.r, signed); err != nil {
 		return err
 	}
 	ctx = tenant.NewContext(ctx, x.identity.credential.Tenant)
 	ctx = tenant.WithPrincipal(ctx, x.identity.credential.Principal)
 	x.ctx = ctx
-	if asked != nil {
-		return asked
-	}
 	for _, check := range []func() error{
-		func() error { return checkHeaderSize(x.r.Header) },
+		func() error { return asked },
+		func() error { return checkPath(x.r.URL.Path, signed.Path) },
 		x.target.validate,
 		x.checkPayload,
 		func() error { return x.checkOwner(ctx) },
@@ -117,12 +123,11 @@ func (x *exchange) run(ctx context.Context) (err error) {
 	return x.operation.serve(ctx, x)
 }
 
-// route learns target and operation from the request's address.
-func (x *exchange) route() (err error) {
+// route learns target and operation from the request's address, of which query
+// is the query.
+func (x *exchange) route(query url.Values) (err error) {
+	x.query = query
 	if x.target, err = parseTarget(x.r, x.h.config.domains); err != nil {
-		return err
-	}
-	if x.query, err = parseQuery(x.r.URL.RawQuery); err != nil {
 		return err
 	}
 	x.operation, err = x.h.router.route(routable{x.r.Method, x.target.level, x.query, x.r.Header})

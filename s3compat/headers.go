@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// maxHeaders bounds the names and values of a request's headers, in bytes.
+// maxHeaders bounds the names and values of a request's headers, its host and
+// its method, in bytes.
 const maxHeaders = 8 << 10
 
 // A demand is a header that changes what an operation means, and that this
@@ -65,9 +66,9 @@ func (d demand) matches(name, value string) bool {
 }
 
 // checkHeaderSize refuses a header section that is larger than S3 takes.
-func checkHeaderSize(h http.Header) error {
-	size := 0
-	for name, values := range h {
+func checkHeaderSize(r *http.Request) error {
+	size := len(r.Method) + len(r.Host)
+	for name, values := range r.Header {
 		for _, value := range values {
 			size += len(name) + len(": ") + len(value) + len("\r\n")
 		}

@@ -113,7 +113,7 @@ func TestRefusedCombinationsSayWhy(t *testing.T) {
 		{"PUT", objectLevel, "Tagging", "", ""}, // S3's names are case-sensitive: this is unknown
 		{"PUT", objectLevel, "x-id=PutObject&uploads2", "", ""},
 	} {
-		query, err := parseQuery(c.query)
+		query, err := url.ParseQuery(c.query)
 		require.NoError(t, err)
 		_, err = r.route(routable{c.method, c.level, query, http.Header{}})
 		assert.Equal(t, c.code, codeOf(err), "%s %d ?%s", c.method, c.level, c.query)
@@ -252,15 +252,6 @@ func TestEntityTagsAreSplit(t *testing.T) {
 	}
 	_, err := readTags(http.Header{"If-Match": {strings.Repeat("a,", 101)}}, "If-Match")
 	assert.Equal(t, codeInvalidArgument, codeOf(err))
-}
-
-func TestQueriesAreSplitAsTheyAreSigned(t *testing.T) {
-	t.Parallel()
-	got, err := parseQuery("a=1&&b&c=x;y=z&a=2+3%2B&%64=")
-	require.NoError(t, err)
-	assert.Equal(t, url.Values{"a": {"1", "2 3+"}, "b": {""}, "c": {"x;y=z"}, "d": {""}}, got)
-	_, err = parseQuery("a=%zz")
-	assert.Equal(t, codeInvalidURI, codeOf(err))
 }
 
 func TestHostsNameBuckets(t *testing.T) {

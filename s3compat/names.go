@@ -1,10 +1,12 @@
 package s3compat
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	gopath "path"
 	"strings"
 	"unicode/utf8"
 
@@ -40,7 +42,8 @@ func (t target) resource() string {
 
 // parseTarget splits the address of r: its path as the client escaped it, less
 // what a mount has stripped, decoded once, and its host if one of domains says
-// so. What it returns has yet to be validated.
+// so. What it returns has yet to be validated, and its path to be compared with
+// the one that is signed; see [checkPath].
 func parseTarget(r *http.Request, domains []string) (target, error) {
 	path := r.URL.EscapedPath()
 	if path != "" && path[0] != '/' {
@@ -65,6 +68,18 @@ func parseTarget(r *http.Request, domains []string) (target, error) {
 		t.level = objectLevel
 	}
 	return t, nil
+}
+
+// checkPath refuses a path that is not what follows a mount's prefix in the
+// signed one. Something before this handler has changed it then, as routers do
+// that clean paths: a//b would be stored as a/b.
+func checkPath(path, signed string) error {
+	prefix, ok := strings.CutSuffix(signed, path)
+	if ok && (prefix == "" || prefix != "/" && prefix == gopath.Clean(prefix)) {
+		return nil
+	}
+	return newError(codeInvalidURI, "URI", signed).because(
+		fmt.Errorf("the client has signed the path %q, of which something before the S3 handler has made %q", signed, path))
 }
 
 // hostBucket returns the bucket that a host of virtual-host style names, or "".
@@ -155,24 +170,4 @@ func validBucketName(name string) bool {
 		return false
 	}
 	return true
-}
-
-// parseQuery splits a query at "&" only, as the signature does. The query of
-// net/url drops a parameter with an unescaped semicolon in it: a listing would
-// lose its prefix.
-func parseQuery(raw string) (url.Values, error) {
-	values := make(url.Values)
-	for pair := range strings.SplitSeq(raw, "&") {
-		if pair == "" {
-			continue
-		}
-		name, value, _ := strings.Cut(pair, "=")
-		n, err1 := url.QueryUnescape(name)
-		v, err2 := url.QueryUnescape(value)
-		if err1 != nil || err2 != nil {
-			return nil, newError(codeInvalidURI, "URI", raw)
-		}
-		values[n] = append(values[n], v)
-	}
-	return values, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
@@ -34,11 +35,18 @@ func rawRequest(t *testing.T, s *rig, method, path, body string, headers []strin
 	r := s.request(t, method, path, "", headers...)
 	r.Header.Del("Content-Length")
 	s.signer.Sign(r, sigv4test.Unsigned)
+	return rawSigned(t, s, r, method+" "+path, body, headers)
+}
+
+// rawSigned sends a request line, the headers that make r's signature, and
+// whatever else is given.
+func rawSigned(t *testing.T, s *rig, r *http.Request, line, body string, headers []string) string {
+	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 	require.NoError(t, err)
 	defer conn.Close()
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\n", method, path, r.URL.Host)
+	fmt.Fprintf(&b, "%s HTTP/1.1\r\nHost: %s\r\n", line, r.URL.Host)
 	for _, name := range []string{"Authorization", "X-Amz-Date", "X-Amz-Content-Sha256"} {
 		fmt.Fprintf(&b, "%s: %s\r\n", name, r.Header.Get(name))
 	}

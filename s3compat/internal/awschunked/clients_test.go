@@ -28,14 +28,13 @@ func TestBodiesThatClientsSentAreRead(t *testing.T) {
 			defer f.Close()
 			r, err := http.ReadRequest(bufio.NewReader(f))
 			require.NoError(t, err)
-			payload, err := sigv4.ParsePayload(r.Header)
-			require.NoError(t, err)
+			payload, seed := verified(t, r)
 			if !payload.Mode.Streaming() {
 				return
 			}
 			var chain *sigv4.Chain
 			if payload.Mode.Signed() {
-				chain = seedOf(t, r).Chain()
+				chain = seed.Chain()
 			}
 			body, err := NewReader(r.Body, r.Header, payload.Mode, chain)
 			require.NoError(t, err)

@@ -25,17 +25,25 @@ var signer = sigv4test.Signer{
 	Time:      time.Date(2013, 5, 24, 0, 0, 0, 0, time.UTC),
 }
 
-// seedOf verifies a request, at the time it was signed, and returns its seed.
-func seedOf(t testing.TB, r *http.Request) *sigv4.Seed {
+// verified verifies a request at the time it was signed.
+func verified(t testing.TB, r *http.Request) (sigv4.Payload, *sigv4.Seed) {
 	t.Helper()
 	signed, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
 	require.NoError(t, err)
 	v, err := sigv4.NewVerifier(sigv4.Config{Region: signer.Region, Now: func() time.Time { return signed }})
 	require.NoError(t, err)
-	req, err := v.Parse(r)
+	target, err := sigv4.ParseTarget(r)
+	require.NoError(t, err)
+	req, err := v.Parse(r, target)
 	require.NoError(t, err)
 	seed, err := v.Verify(req, signer.Secret, true)
 	require.NoError(t, err)
+	return req.Payload, seed
+}
+
+func seedOf(t testing.TB, r *http.Request) *sigv4.Seed {
+	t.Helper()
+	_, seed := verified(t, r)
 	return seed
 }
 

@@ -2,6 +2,7 @@ package sigv4
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -31,16 +32,14 @@ func TestThePathIsDecodedOnceAndEncodedStrictly(t *testing.T) {
 		{uri: "/b/!*'()$&,:=@#", want: "/b/%21%2A%27%28%29%24%26%2C%3A%3D%40%23"},
 		{uri: "/b/k", base: "/storage v1", want: "/storage%20v1/b/k"},
 		{uri: "http://host:9000/b/k?x", want: "/b/k"},
-		{uri: "http://host", want: "/"},
-		{uri: "http://host?x=/a", want: "/"},
+		{uri: "http://host:9000", want: "/"},
+		{uri: "https://host:9000?x=/a", want: "/"},
 	} {
 		t.Run(tc.uri, func(t *testing.T) {
 			t.Parallel()
-			target, err := parseTarget(&http.Request{RequestURI: tc.uri})
+			target, err := ParseTarget(&http.Request{RequestURI: tc.uri, Host: "host:9000"})
 			require.NoError(t, err)
-			got, err := target.canonicalPath(tc.base)
-			require.NoError(t, err)
-			require.Equal(t, tc.want, got)
+			require.Equal(t, tc.want, target.canonicalPath(tc.base))
 		})
 	}
 }
@@ -70,11 +69,18 @@ func TestTheQueryIsSortedByEncodedNameThenValue(t *testing.T) {
 	} {
 		t.Run(tc.query, func(t *testing.T) {
 			t.Parallel()
-			params, err := target{query: tc.query}.parameters()
+			target, err := ParseTarget(&http.Request{RequestURI: "/?" + tc.query})
 			require.NoError(t, err)
-			require.Equal(t, tc.want, canonicalQuery(params))
+			require.Equal(t, tc.want, target.canonicalQuery())
 		})
 	}
+}
+
+func TestTheTargetIsWhatIsSigned(t *testing.T) {
+	t.Parallel()
+	got, err := ParseTarget(&http.Request{RequestURI: "/b/%61+/%2F?a=1&&b&c=x;y=z&a=2+3%2B&%64="})
+	require.NoError(t, err)
+	require.Equal(t, Target{Path: "/b/a+//", Query: url.Values{"a": {"1", "2 3+"}, "b": {""}, "c": {"x;y=z"}, "d": {""}}}, got)
 }
 
 func TestHeadersAreFoundWhereNetHTTPKeepsThem(t *testing.T) {

@@ -31,7 +31,7 @@ func TestRequestsThatClientsSentVerify(t *testing.T) {
 			signed, err := parseTimestamp(r.Header)
 			require.NoError(t, err)
 			v := newVerifier(t, Config{Now: func() time.Time { return signed.time }})
-			req, err := v.Parse(r)
+			req, err := parse(v, r)
 			require.NoError(t, err)
 			_, err = v.Verify(req, exampleSecret, true)
 			require.NoError(t, err)

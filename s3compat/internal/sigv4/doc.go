@@ -4,7 +4,8 @@
 // it reads a request, never its body, and answers with typed errors.
 //
 //	v, err := sigv4.NewVerifier(sigv4.Config{Region: "us-east-1"})
-//	req, err := v.Parse(r)                       // everything but the signature
+//	target, err := sigv4.ParseTarget(r)          // what to act on
+//	req, err := v.Parse(r, target)               // everything but the signature
 //	secret, ok := lookUp(req.AccessKey)
 //	seed, err := v.Verify(req, secret, ok)       // the signature and the time
 //	body := awschunked.NewReader(r.Body, ...)    // if req.Payload.Mode.Streaming()

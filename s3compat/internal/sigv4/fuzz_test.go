@@ -27,7 +27,7 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 		var typed *Error
-		req, err := v.Parse(r)
+		req, err := parse(v, r)
 		if err != nil {
 			if !errors.As(err, &typed) || typed.Kind == "" || typed.Message == "" {
 				t.Fatalf("not a typed error: %v", err)

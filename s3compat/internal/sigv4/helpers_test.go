@@ -46,9 +46,17 @@ func readRequest(t testing.TB, text string) *http.Request {
 	return r
 }
 
+func parse(v *Verifier, r *http.Request) (*Request, error) {
+	target, err := ParseTarget(r)
+	if err != nil {
+		return nil, err
+	}
+	return v.Parse(r, target)
+}
+
 // verify does all that a handler does.
 func verify(v *Verifier, r *http.Request) (*Seed, error) {
-	req, err := v.Parse(r)
+	req, err := parse(v, r)
 	if err != nil {
 		return nil, err
 	}

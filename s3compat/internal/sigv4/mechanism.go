@@ -2,6 +2,7 @@ package sigv4
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -14,9 +15,9 @@ const (
 // checkMechanism returns nil if r is authenticated by exactly one
 // Authorization header of Signature Version 4, and otherwise the error that
 // names what it is authenticated by.
-func checkMechanism(r *http.Request, params []parameter) error {
+func checkMechanism(r *http.Request, query url.Values) error {
 	header := r.Header.Values("Authorization")
-	presigned, v2 := queryMechanism(params)
+	presigned, v2 := queryMechanism(query)
 	if len(header) > 1 || len(header) == 1 && (presigned || v2) {
 		e := invalidArgument("Authorization", header[0], "Only one auth mechanism allowed; only the "+
 			"X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified")
@@ -54,9 +55,9 @@ func checkScheme(header string) error {
 // queryMechanism reports whether the query carries authentication of Signature
 // Version 4 and of Version 2. Any one of the telling names is enough: a request
 // that was meant to be authenticated must not pass for an anonymous one.
-func queryMechanism(params []parameter) (presigned, v2 bool) {
-	for _, p := range params {
-		switch strings.ToLower(p.name) {
+func queryMechanism(query url.Values) (presigned, v2 bool) {
+	for name := range query {
+		switch strings.ToLower(name) {
 		case "x-amz-algorithm", "x-amz-credential", "x-amz-signature":
 			presigned = true
 		case "awsaccesskeyid", "signature":

@@ -36,10 +36,8 @@ type Payload struct {
 
 const payloadHeader = "X-Amz-Content-Sha256"
 
-// ParsePayload reads x-amz-content-sha256. It is exported for requests that
-// are not signed, whose body may be framed as aws-chunked nevertheless; they
-// may go without the header, which [Verifier.Parse] requires.
-func ParsePayload(h http.Header) (Payload, error) {
+// readPayload reads x-amz-content-sha256.
+func readPayload(h http.Header) (Payload, error) {
 	values := h.Values(payloadHeader)
 	switch len(values) {
 	case 0:

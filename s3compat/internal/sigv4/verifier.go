@@ -58,10 +58,9 @@ func NewVerifier(cfg Config) (*Verifier, error) {
 // A Request is a request whose authentication is well formed, and not yet
 // known to be true.
 type Request struct {
-	AccessKey     string
-	Time          time.Time // when it was signed; UTC
-	Payload       Payload
-	SignedHeaders []string // lower case, sorted
+	AccessKey string
+	Time      time.Time // when it was signed; UTC
+	Payload   Payload
 
 	credential   credential
 	timestamp    timestamp
@@ -70,21 +69,13 @@ type Request struct {
 	stringToSign string
 }
 
-// Parse checks everything about the authentication of r that needs no secret,
-// except its time. It reads neither the body nor r.URL, but the request line
-// as the client sent it (r.RequestURI), r.Host and the headers; a caller that
-// trusts a proxy's X-Forwarded-Host passes a copy of r with that Host. The
-// error is an [*Error].
-func (v *Verifier) Parse(r *http.Request) (*Request, error) {
-	target, err := parseTarget(r)
-	if err != nil {
-		return nil, err
-	}
-	params, err := target.parameters()
-	if err != nil {
-		return nil, err
-	}
-	if err := checkMechanism(r, params); err != nil {
+// Parse checks everything about the authentication of r, whose [ParseTarget] is
+// target, that needs no secret, except its time. It reads neither the body nor
+// r.URL, but the target, r.Method, r.Host and the headers; a caller that trusts
+// a proxy's X-Forwarded-Host passes a copy of r with that Host. The error is an
+// [*Error].
+func (v *Verifier) Parse(r *http.Request, target Target) (*Request, error) {
+	if err := checkMechanism(r, target.Query); err != nil {
 		return nil, err
 	}
 	auth, err := parseAuthorization(r.Header.Get("Authorization"))
@@ -102,7 +93,7 @@ func (v *Verifier) Parse(r *http.Request) (*Request, error) {
 		return nil, malformedHeader(`Invalid credential date "` + auth.credential.date +
 			`". This date is not the same as X-Amz-Date: "` + ts.date() + `".`)
 	}
-	payload, err := ParsePayload(r.Header)
+	payload, err := readPayload(r.Header)
 	if err != nil {
 		return nil, err
 	}
@@ -113,20 +104,15 @@ func (v *Verifier) Parse(r *http.Request) (*Request, error) {
 			HeadersNotSigned: missing,
 		}
 	}
-	path, err := target.canonicalPath(v.basePath)
-	if err != nil {
-		return nil, err
-	}
 	req := &Request{
-		AccessKey:     auth.credential.accessKey,
-		Time:          ts.time,
-		Payload:       payload,
-		SignedHeaders: auth.signed,
-		credential:    auth.credential,
-		timestamp:     ts,
-		signature:     auth.signature,
+		AccessKey:  auth.credential.accessKey,
+		Time:       ts.time,
+		Payload:    payload,
+		credential: auth.credential,
+		timestamp:  ts,
+		signature:  auth.signature,
 	}
-	req.canonical = canonicalRequest(r, path, canonicalQuery(params), auth.signed, r.Header.Get(payloadHeader))
+	req.canonical = canonicalRequest(r, target.canonicalPath(v.basePath), target.canonicalQuery(), auth.signed, r.Header.Get(payloadHeader))
 	req.stringToSign = stringToSign(ts.iso(), auth.credential.scope(), req.canonical)
 	return req, nil
 }
