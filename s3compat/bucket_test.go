@@ -54,7 +54,7 @@ func TestTheLifeOfABucket(t *testing.T) {
 func TestBucketNamesFollowTheRules(t *testing.T) {
 	t.Parallel()
 	s := newRig(t)
-	for _, name := range []string{"ab", "Upper", "under_score", "-a-", "a..b", ".ab", "ab.", "192.168.5.4", "xn--abc", "a-s3alias", "sthree-a"} {
+	for _, name := range []string{"ab", "Upper", "under_score", "-a-", "a..b", ".ab", "ab.", "192.168.5.4", "xn--abc", "a-s3alias", "sthree-a", "a-111122223333-us-east-1-an"} {
 		e := s.do(t, "PUT", "/"+name, "").want(t, 400, "InvalidBucketName")
 		assert.Equal(t, name, e.BucketName)
 		s.wantEvent(t, event.CreateContainer, event.Invalid)
@@ -95,6 +95,7 @@ func TestCreateBucketHonorsOnlyWhatItCan(t *testing.T) {
 		{"", "X-Amz-Acl: public-read", 501, "NotImplemented"},
 		{"", "X-Amz-Grant-Read: id=x", 501, "NotImplemented"},
 		{"", "X-Amz-Bucket-Object-Lock-Enabled: true", 501, "NotImplemented"},
+		{"", "X-Amz-Bucket-Namespace: account-regional", 501, "NotImplemented"},
 		{"", "X-Amz-Object-Ownership: ObjectWriter", 501, "NotImplemented"},
 		{"", "X-Amz-Object-Ownership: Nobody", 400, "InvalidArgument"},
 		{"", "X-Amz-Expected-Bucket-Owner: bob", 403, "AccessDenied"},
@@ -108,7 +109,9 @@ func TestCreateBucketHonorsOnlyWhatItCan(t *testing.T) {
 		s.events.Reset()
 	}
 	s.do(t, "HEAD", "/bucket", "").want(t, 404, "")
-	s.do(t, "PUT", "/bucket", "", "X-Amz-Acl: private", "X-Amz-Bucket-Object-Lock-Enabled: false",
+	s.do(t, "PUT", "/bucket", "", "X-Amz-Bucket-Object-Lock-Enabled: false", "X-Amz-Bucket-Object-Lock-Enabled: true").want(t, 501, "NotImplemented")
+	s.do(t, "PUT", "/bucket", "", "X-Amz-Acl: private", "X-Amz-Acl: public-read").want(t, 400, "InvalidArgument")
+	s.do(t, "PUT", "/bucket", "", "X-Amz-Acl: private", "X-Amz-Bucket-Object-Lock-Enabled: false", "X-Amz-Bucket-Namespace: global",
 		"X-Amz-Object-Ownership: BucketOwnerEnforced", "X-Amz-Expected-Bucket-Owner: alice").want(t, 200, "")
 }
 

@@ -22,10 +22,12 @@ type demand struct {
 var demands = []demand{
 	{"X-Amz-Server-Side-Encryption", ""},
 	{"X-Amz-Server-Side-Encryption-", ""},
+	{"X-Amz-Bucket-Namespace", "global"},
 	{"X-Amz-Bucket-Object-Lock-Enabled", "false"},
 	{"X-Amz-Grant-", ""},
 	{"X-Amz-If-Match-Last-Modified-Time", ""},
 	{"X-Amz-If-Match-Size", ""},
+	{"X-Amz-Object-If-Match", ""},
 	{"X-Amz-Object-Lock-", ""},
 	{"X-Amz-Rename-Source", ""},
 	{"X-Amz-Rename-Source-", ""},
@@ -40,29 +42,38 @@ var readConditions = []string{"If-Modified-Since", "If-Unmodified-Since"}
 // checkHeaders refuses the headers that the operation cannot honor.
 func checkHeaders(op operation, q routable) error {
 	for _, name := range slices.Sorted(maps.Keys(q.header)) {
-		if slices.ContainsFunc(demands, func(d demand) bool { return d.matches(name, q.header.Get(name)) }) {
+		values := q.header[name]
+		switch {
+		case slices.ContainsFunc(demands, func(d demand) bool { return d.matches(name, values) }):
 			return notImplemented(name)
-		}
-		if strings.HasPrefix(name, "X-Amz-Copy-Source") {
-			return invalidArgument(strings.ToLower(name), q.header.Get(name),
+		case strings.HasPrefix(name, "X-Amz-Copy-Source"):
+			return invalidArgument(strings.ToLower(name), values[0],
 				"You can only specify a copy source header for copy requests.")
+		case len(values) > 1 && strings.HasPrefix(name, "X-Amz-") && !strings.HasPrefix(name, metadataPrefix):
+			return invalidArgument(strings.ToLower(name), values[1], "The header is given more than once.")
 		}
 	}
-	if op.name == "PutObject" || op.name == "DeleteObject" {
-		for _, name := range readConditions {
-			if q.header.Get(name) != "" {
-				return notImplemented(name)
-			}
+	if op.name != "PutObject" && op.name != "DeleteObject" {
+		return nil
+	}
+	for _, name := range readConditions {
+		if len(q.header[name]) > 0 {
+			return notImplemented(name)
 		}
+	}
+	if r := q.header["Content-Range"]; len(r) > 0 && op.name == "PutObject" {
+		// The object would become the part (RFC 9110, section 14.5).
+		return invalidArgument("Content-Range", r[0], "An object cannot be put in part.")
 	}
 	return nil
 }
 
-func (d demand) matches(name, value string) bool {
+// matches reports whether the header asks for the demand in any of its values.
+func (d demand) matches(name string, values []string) bool {
 	if d.name != name && !(strings.HasSuffix(d.name, "-") && strings.HasPrefix(name, d.name)) {
 		return false
 	}
-	return d.unless == "" || !strings.EqualFold(value, d.unless)
+	return d.unless == "" || slices.ContainsFunc(values, func(v string) bool { return !strings.EqualFold(v, d.unless) })
 }
 
 // checkHeaderSize refuses a header section that is larger than S3 takes.

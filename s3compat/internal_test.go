@@ -35,7 +35,7 @@ func TestTheRouterDecidesEveryCombination(t *testing.T) {
 		for l := serviceLevel; l <= objectLevel; l++ {
 			for _, sub := range subs {
 				for _, copySource := range []string{"", "/b/k"} {
-					q := routable{method, l, url.Values{"x-id": {"1"}, "unknown": {""}}, http.Header{}}
+					q := routable{method, l, url.Values{"x-id": {"1"}, "unknown": {"1"}}, http.Header{}}
 					if sub != "" {
 						q.query.Set(sub, "")
 					}
@@ -110,8 +110,19 @@ func TestRefusedCombinationsSayWhy(t *testing.T) {
 		{"DELETE", objectLevel, "tagging&versionId=1", codeNotImplemented, ""},
 		{"PUT", objectLevel, "tagging", codeNotImplemented, ""},
 		{"PUT", objectLevel, "tagging=", codeNotImplemented, ""},
-		{"PUT", objectLevel, "Tagging", "", ""}, // S3's names are case-sensitive: this is unknown
-		{"PUT", objectLevel, "x-id=PutObject&uploads2", "", ""},
+		{"GET", objectLevel, "Tagging", "", ""}, // S3's names are case-sensitive: this is unknown
+		{"PUT", objectLevel, "x-id=PutObject&uploads2=1", "", ""},
+		{"PUT", objectLevel, "x-id=PutObject&uploads2", codeNotImplemented, ""},
+		{"DELETE", bucketLevel, "unheard-of=", codeNotImplemented, ""},
+		{"GET", serviceLevel, "acl", codeInvalidRequest, "A bucket must be specified"},
+		{"PUT", serviceLevel, "tagging", codeInvalidRequest, "A bucket must be specified"},
+		{"GET", bucketLevel, "prefix=a&prefix=b", codeInvalidArgument, "The parameter is given more than once."},
+		{"GET", bucketLevel, "acl&acl", codeInvalidArgument, "The parameter is given more than once."},
+		{"GET", objectLevel, "response-expires=a&response-expires=a", codeInvalidArgument, ""},
+		{"GET", bucketLevel, "mine=a&mine=b", "", ""},
+		{"PUT", objectLevel, "x-amz-server-side-encryption=AES256", codeNotImplemented, ""},
+		{"PUT", objectLevel, "X-Amz-Tagging=a%3Db", codeNotImplemented, ""},
+		{"PUT", bucketLevel, "x-amz-acl=public-read", codeNotImplemented, ""},
 	} {
 		query, err := url.ParseQuery(c.query)
 		require.NoError(t, err)
@@ -122,6 +133,10 @@ func TestRefusedCombinationsSayWhy(t *testing.T) {
 			require.ErrorAs(t, err, &e)
 			assert.Equal(t, c.text, e.row().message)
 		}
+	}
+	for _, name := range parameters {
+		_, err := r.route(routable{"GET", bucketLevel, url.Values{name: {"", "x"}}, http.Header{}})
+		assert.Equal(t, codeInvalidArgument, codeOf(err), name)
 	}
 	_, err := r.route(routable{"POST", objectLevel, url.Values{}, http.Header{}})
 	var e *apiError
@@ -139,6 +154,7 @@ func TestHeadersThatChangeTheMeaningAreNeverIgnored(t *testing.T) {
 		"x-amz-object-lock-mode", "x-amz-object-lock-retain-until-date", "x-amz-object-lock-legal-hold",
 		"x-amz-website-redirect-location", "x-amz-grant-full-control", "x-amz-rename-source",
 		"x-amz-if-match-size", "x-amz-if-match-last-modified-time", "x-amz-bucket-object-lock-enabled",
+		"x-amz-object-if-match", "x-amz-bucket-namespace",
 	} {
 		for _, row := range routes {
 			if row.serve == nil {

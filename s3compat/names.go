@@ -161,7 +161,7 @@ func validBucketName(name string) bool {
 			return false
 		}
 	}
-	for _, suffix := range []string{"-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"} {
+	for _, suffix := range []string{"-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3", "-an"} {
 		if strings.HasSuffix(name, suffix) {
 			return false
 		}

@@ -188,10 +188,11 @@ func TestConditionsOfWrites(t *testing.T) {
 	e = s.do(t, "PUT", "/bucket/k", "2", `If-Match: "other"`).want(t, 412, "PreconditionFailed")
 	assert.Equal(t, "If-Match", e.Condition)
 	s.do(t, "PUT", "/bucket/k", "2", "If-Match: "+etag).want(t, 200, "")
-	for _, h := range []string{`If-None-Match: "x"`, "If-Modified-Since: Thu, 01 Dec 2033 16:00:00 GMT", "If-Unmodified-Since: x"} {
+	for _, h := range []string{`If-None-Match: "x"`, "If-Modified-Since: Thu, 01 Dec 2033 16:00:00 GMT", "If-Unmodified-Since: x", "If-Unmodified-Since: "} {
 		name, _, _ := strings.Cut(h, ":")
 		assert.Equal(t, strings.ToLower(name), s.do(t, "PUT", "/bucket/k", "3", h).want(t, 501, "NotImplemented").Header)
 	}
+	s.do(t, "PUT", "/bucket/k", "3", "Content-Range: bytes 0-0/2").want(t, 400, "InvalidArgument")
 	assert.Equal(t, "2", s.do(t, "GET", "/bucket/k", "").body)
 
 	s.do(t, "DELETE", "/bucket/k", "", "If-Match: "+etag).want(t, 412, "PreconditionFailed")

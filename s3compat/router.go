@@ -2,6 +2,7 @@ package s3compat
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -87,6 +88,7 @@ var routes = []route{
 	unimplemented("GET", bucketLevel, "metadataConfiguration", "GetBucketMetadataConfiguration"),
 	unimplemented("POST", bucketLevel, "metadataConfiguration", "CreateBucketMetadataConfiguration"),
 	unimplemented("DELETE", bucketLevel, "metadataConfiguration", "DeleteBucketMetadataConfiguration"),
+	unimplemented("PUT", bucketLevel, "metadataAnnotationTable", "UpdateBucketMetadataAnnotationTableConfiguration"),
 	unimplemented("PUT", bucketLevel, "metadataInventoryTable", "UpdateBucketMetadataInventoryTableConfiguration"),
 	unimplemented("PUT", bucketLevel, "metadataJournalTable", "UpdateBucketMetadataJournalTableConfiguration"),
 	unimplemented("GET", bucketLevel, "metadataTable", "GetBucketMetadataTableConfiguration"),
@@ -134,6 +136,9 @@ var routes = []route{
 	unimplemented("HEAD", objectLevel, "versionId", "HeadObject"),
 	unimplemented("DELETE", objectLevel, "versionId", "DeleteObject"),
 	unimplemented("PUT", objectLevel, "acl", "PutObjectAcl"),
+	unimplemented("GET", objectLevel, "annotation", "GetObjectAnnotation"), // and ListObjectAnnotations
+	unimplemented("PUT", objectLevel, "annotation", "PutObjectAnnotation"),
+	unimplemented("DELETE", objectLevel, "annotation", "DeleteObjectAnnotation"),
 	unimplemented("PUT", objectLevel, "append", "AppendObject"),
 	unimplemented("POST", objectLevel, "append", "AppendObject"),
 	unimplemented("GET", objectLevel, "attributes", "GetObjectAttributes"),
@@ -192,10 +197,46 @@ func (r *router) route(q routable) (operation, error) {
 		if row.serve == nil {
 			return row.operation, newError(codeNotImplemented, r.reason(row)...)
 		}
+		if err := r.checkQuery(q); err != nil {
+			return row.operation, err
+		}
 		return row.operation, checkHeaders(row.operation, q)
 	}
 	return unknown, r.noRoute(q, sub)
 }
+
+// parameters are those of S3 that choose no operation. Those that S3 does not
+// know are an application's own, and ignored.
+var parameters = []string{
+	"bucket-region", "continuation-token", "delimiter", "encoding-type", "fetch-owner", "marker",
+	"max-buckets", "max-keys", "prefix", "start-after",
+	"response-cache-control", "response-content-disposition", "response-content-encoding",
+	"response-content-language", "response-content-type", "response-expires",
+}
+
+// checkQuery refuses what may mean something else than what it is taken for.
+func (r *router) checkQuery(q routable) error {
+	for _, name := range slices.Sorted(maps.Keys(q.query)) {
+		values := q.query[name]
+		known := r.subs[name] != nil || slices.Contains(parameters, name)
+		switch {
+		case strings.HasPrefix(strings.ToLower(name), "x-amz-"):
+			// In a presigned address it would be a header.
+			return notImplemented(name)
+		case known && len(values) > 1:
+			// The signature does not cover which of them comes first.
+			return invalidArgument(name, values[1], "The parameter is given more than once.")
+		case !known && !q.reads() && slices.Max(values) == "":
+			// PUT ?thing is how S3 spells operations on things, and some day it
+			// will have more of them than the table.
+			return newError(codeNotImplemented, "ResourceType", strings.ToUpper(name))
+		}
+	}
+	return nil
+}
+
+// reads reports whether the method changes nothing.
+func (q routable) reads() bool { return q.method == "GET" || q.method == "HEAD" }
 
 func (r *router) reason(row route) []string {
 	switch {
@@ -252,10 +293,12 @@ func (r *router) noRoute(q routable, sub string) error {
 		return invalidRequest("There is no such thing as the ?%s sub-resource for a key", sub)
 	case q.level == bucketLevel && !r.knows(q.level, sub):
 		return invalidRequest("A key must be specified")
+	case q.level == serviceLevel && !r.knows(q.level, sub):
+		return invalidRequest("A bucket must be specified")
 	}
 	kind := [...]string{"SERVICE", "BUCKET", "OBJECT"}[q.level]
 	switch {
-	case !r.knows(q.level, sub):
+	case !r.knows(q.level, sub): // POST of a key
 		sub = ""
 	case sub != "":
 		kind = strings.ToUpper(sub)
