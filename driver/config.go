@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -113,19 +114,13 @@ func setIf[T any](ok bool, target *T, value T, accepted string) (string, error) 
 }
 
 func wholeNumber(value any) (int64, bool) {
+	switch v := reflect.ValueOf(value); {
+	case v.CanInt():
+		return v.Int(), true
+	case v.CanUint():
+		return int64(v.Uint()), v.Uint() <= math.MaxInt64
+	}
 	switch n := value.(type) {
-	case int:
-		return int64(n), true
-	case int32:
-		return int64(n), true
-	case int64:
-		return n, true
-	case uint32:
-		return int64(n), true
-	case uint64:
-		return int64(n), n <= math.MaxInt64
-	case uint:
-		return int64(n), uint64(n) <= math.MaxInt64
 	case float64:
 		// Beyond 2^53 a float64 no longer tells neighboring integers apart.
 		exact := n == math.Trunc(n) && math.Abs(n) <= 1<<53

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -106,6 +107,19 @@ var defects = []struct {
 	break_   func(h *hooked)
 }{
 	{
+		"remembers where a loop over List was", "an iterator of List can be ranged over again", func(h *hooked) {
+			h.list = func(ctx context.Context, after driver.Ref) iter.Seq2[driver.Blob, error] {
+				return func(yield func(driver.Blob, error) bool) {
+					for b, err := range h.whole.List(ctx, after) {
+						if !yield(b, err) {
+							return
+						}
+						after = b.Ref
+					}
+				}
+			}
+		},
+	}, {
 		"loses the last byte of a full block", "a blob of any size reads back as it was put", func(h *hooked) {
 			h.put = func(ctx context.Context, name string, src io.Reader, opts driver.PutOptions) (driver.Ref, error) {
 				b, err := io.ReadAll(src)
@@ -530,6 +544,52 @@ func TestEachDefectIsCaughtByTheCaseThatIsThereForIt(t *testing.T) {
 			assert.Contains(t, failure, "contract: "+tc.contract)
 		})
 	}
+}
+
+// A driver that yields damaged bytes is caught if the harness can damage them,
+// and one that yields a wrong byte before its error is, too.
+func TestDamageThatADriverDoesNotNoticeIsCaught(t *testing.T) {
+	t.Parallel()
+	for name, yields := range map[string]func(r io.ReadCloser) io.ReadCloser{
+		"notices nothing": func(r io.ReadCloser) io.ReadCloser {
+			return readCloser{flipping{r}, r}
+		},
+		"notices at the end": func(r io.ReadCloser) io.ReadCloser {
+			return readCloser{io.MultiReader(flipping{r}, iotest.ErrReader(container.ErrCorrupt)), r}
+		},
+	} {
+		damaged := false
+		h := memoryHarness()
+		h.Damage = func(context.Context, driver.Ref) error { damaged = true; return nil }
+		h.Open = func(context.Context) (driver.Driver, error) {
+			broken := newHooked(memory.New())
+			broken.open = func(ctx context.Context, ref driver.Ref, off, n int64) (io.ReadCloser, error) {
+				r, err := broken.whole.Open(ctx, ref, off, n)
+				if err != nil || !damaged {
+					return r, err
+				}
+				return yields(r), nil
+			}
+			return broken, nil
+		}
+		require.NotEmpty(t, record(t, caseNamed(t, "bytes that are not those that were put are ErrCorrupt"), h), name)
+	}
+}
+
+// flipping yields every byte wrong.
+type flipping struct{ io.Reader }
+
+func (f flipping) Read(p []byte) (int, error) {
+	n, err := f.Reader.Read(p)
+	for i := range p[:n] {
+		p[i] ^= 1
+	}
+	return n, err
+}
+
+type readCloser struct {
+	io.Reader
+	io.Closer
 }
 
 // reopenDefects show only in a driver that is opened again.

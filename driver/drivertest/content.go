@@ -18,6 +18,7 @@ import (
 var (
 	errNotFound = container.ErrNotFound
 	errRange    = container.ErrRange
+	errCorrupt  = container.ErrCorrupt
 	errClosed   = container.ErrClosed
 )
 

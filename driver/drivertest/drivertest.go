@@ -30,6 +30,10 @@ type Harness struct {
 	// Reopen opens what Open had opened, after that was closed. It is nil if a
 	// driver keeps nothing beyond Close.
 	Reopen func(ctx context.Context) (driver.Driver, error)
+	// Damage changes at least one stored byte of the blob, behind the driver's
+	// back. It is nil if there is no way to do so, or if the driver leaves it to
+	// others to notice; then nothing is asked about damaged bytes.
+	Damage func(ctx context.Context, ref driver.Ref) error
 	// InMemory says that the driver keeps its blobs in this process's memory,
 	// so that what it allocates says nothing of how it streams.
 	InMemory bool

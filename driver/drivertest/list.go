@@ -37,6 +37,20 @@ func listCases() []testCase {
 				c.failf("list: %d blobs are missing", len(blobs))
 			}
 		}},
+		{"an iterator of List can be ranged over again", sentenceList, func(c *check) {
+			c.putMany(5)
+			list := c.d.List(c.ctx, "")
+			for round := range 2 {
+				n := 0
+				for _, err := range list {
+					c.noError(err, "list")
+					n++
+				}
+				if n != 5 {
+					c.failf("list: round %d yields %d of 5 blobs", round+1, n)
+				}
+			}
+		}},
 		{"List goes on behind any ref, in the same order", sentenceList, func(c *check) {
 			c.putMany(12)
 			refs := refsOf(c.list(""))

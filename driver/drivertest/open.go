@@ -1,6 +1,7 @@
 package drivertest
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -41,6 +42,21 @@ func openCases() []testCase {
 			ref := c.put(content{seed: 1, size: 1000})
 			for _, strange := range strangeRefs(ref) {
 				c.gone(strange)
+			}
+		}},
+		{"bytes that are not those that were put are ErrCorrupt", sentenceRange, func(c *check) {
+			if c.harness.Damage == nil {
+				c.tb.Skipf("the harness cannot damage a blob")
+			}
+			p := content{seed: 1, size: 300_000}
+			ref := c.put(p)
+			c.noError(c.harness.Damage(c.ctx, ref), "damage the blob")
+			got, err := read(c.ctx, c.d, ref, 0, -1)
+			c.errorIs(err, errCorrupt, "read a damaged blob")
+			want, err := io.ReadAll(p.reader())
+			c.noError(err, "make the content")
+			if !bytes.HasPrefix(want, got) {
+				c.failf("read a damaged blob: one of the %d bytes before the error is wrong", len(got))
 			}
 		}},
 		{"the context of Open governs the reader", "ctx governs the reader until it is closed.", func(c *check) {

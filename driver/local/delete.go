@@ -11,7 +11,7 @@ import (
 )
 
 // Delete implements driver.Driver. A file whose footer is damaged no longer
-// says which blob it is; it stays, and Delete returns ErrCorrupt.
+// says which blob it is; it goes, because nobody can read it under any ref.
 func (d *Driver) Delete(ctx context.Context, ref driver.Ref) error {
 	if err := d.gate.Enter(); err != nil {
 		return fmt.Errorf("local: delete %q: %w", ref, err)
@@ -49,17 +49,19 @@ func (d *Driver) delete(ctx context.Context, ref driver.Ref) error {
 // unlink removes the file of the blob, if it is there.
 func (d *Driver) unlink(id blobID) error {
 	f, err := d.openFile(id.number)
-	if errors.Is(err, container.ErrNotFound) {
+	switch {
+	case errors.Is(err, container.ErrNotFound):
 		return nil
-	}
-	if err != nil {
+	case errors.Is(err, container.ErrCorrupt):
+	case err != nil:
 		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if f.nonce != id.nonce {
-		return nil // the number came again, for another blob
+	default:
+		if err := f.Close(); err != nil {
+			return err
+		}
+		if f.nonce != id.nonce {
+			return nil // the number came again, for another blob
+		}
 	}
 	err = d.fs.Remove(d.blobPath(id.number))
 	if errors.Is(err, fs.ErrNotExist) {

@@ -24,7 +24,8 @@
 // Delete syncs the folder too. Calls that run at the same time share the syncs
 // of folders. When a sync fails, nobody can know what the disk still holds, so
 // the driver accepts no more Puts and Deletes until it is opened again; reads
-// go on. A full disk is no such failure: that Put returns ErrNoSpace.
+// go on. A blob for which the disk has no room is no such failure: that Put
+// returns ErrNoSpace.
 package local
 
 import (

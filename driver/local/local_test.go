@@ -23,8 +23,28 @@ func TestDriver(t *testing.T) {
 	drivertest.Run(t, func(t *testing.T) drivertest.Harness {
 		dir := t.TempDir()
 		open := func(ctx context.Context) (driver.Driver, error) { return local.Open(ctx, dir, local.Options{}) }
-		return drivertest.Harness{Open: open, Reopen: open}
+		// The ref begins with the number that names the file.
+		damage := func(_ context.Context, ref driver.Ref) error {
+			return flipByte(filepath.Join(dir, "blob", "00000000", string(ref[:16])), 100_000)
+		}
+		return drivertest.Harness{Open: open, Reopen: open, Damage: damage}
 	})
+}
+
+// flipByte changes the byte at off in a file.
+func flipByte(path string, off int64) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var b [1]byte
+	if _, err := f.ReadAt(b[:], off); err != nil {
+		return err
+	}
+	b[0] ^= 1
+	_, err = f.WriteAt(b[:], off)
+	return err
 }
 
 // open opens dir and closes it with the test.

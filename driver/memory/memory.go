@@ -100,6 +100,7 @@ func (d *Driver) Delete(_ context.Context, ref driver.Ref) error {
 // they were put.
 func (d *Driver) List(ctx context.Context, after driver.Ref) iter.Seq2[driver.Blob, error] {
 	return func(yield func(driver.Blob, error) bool) {
+		after := after // each range over the iterator begins anew
 		for {
 			b, err := d.following(ctx, after)
 			if err == io.EOF {
