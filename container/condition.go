@@ -1,6 +1,7 @@
 package container
 
 import (
+	"fmt"
 	"slices"
 	"time"
 )
@@ -23,6 +24,15 @@ type Condition struct {
 func (c Condition) IsZero() bool {
 	return len(c.IfMatch) == 0 && len(c.IfNoneMatch) == 0 &&
 		c.IfModifiedSince.IsZero() && c.IfUnmodifiedSince.IsZero()
+}
+
+// Validate returns an [ErrInvalid] if a list of tags is longer than
+// [MaxConditionTags].
+func (c Condition) Validate() error {
+	if n := max(len(c.IfMatch), len(c.IfNoneMatch)); n > MaxConditionTags {
+		return fmt.Errorf("%w: condition lists %d tags, at most %d are accepted", ErrInvalid, n, MaxConditionTags)
+	}
+	return nil
 }
 
 // CheckRead reports whether an operation that reads current may go on, in the

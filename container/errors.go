@@ -53,6 +53,13 @@ var (
 	ErrClosed   error = &sentinel{text: "closed"}
 )
 
+// IsSentinel reports whether err itself, and not what it wraps, is one of the
+// sentinels.
+func IsSentinel(err error) bool {
+	_, ok := err.(*sentinel)
+	return ok
+}
+
 // An Error says which operation failed on what. The engine wraps each error
 // that it returns in one Error, once; use [errors.Is] and [errors.As] on it.
 type Error struct {

@@ -10,7 +10,7 @@ import (
 const (
 	MaxNameLength     = 255      // bytes in a container's name
 	MaxKeyLength      = 1024     // bytes in an artifact's key
-	MaxMetadataLength = 6 << 10  // bytes in all headers, metadata names and values of an artifact
+	MaxMetadataLength = 7 << 10  // bytes in an artifact's headers and metadata; see ValidateMetadata
 	MaxSize           = 50 << 40 // bytes in an artifact: 50 TiB
 	MaxConditionTags  = 100      // tags in one list of a Condition
 )
@@ -47,9 +47,14 @@ func ValidateKey(key string) error {
 	return nil
 }
 
+// entryOverhead is about what an entry takes beside its bytes, so that many small
+// ones are not larger than a few large ones.
+const entryOverhead = 8
+
 // ValidateMetadata returns an [ErrInvalid] if a name in metadata is empty or not
 // UTF-8, and an [ErrTooLarge] if headers and metadata are larger than
-// [MaxMetadataLength] together. Values may be any bytes.
+// [MaxMetadataLength] together, where each entry of metadata counts 8 bytes more
+// than its name and value. Values may be any bytes.
 func ValidateMetadata(headers ContentHeaders, metadata map[string]string) error {
 	size := 0
 	for _, v := range []string{
@@ -62,7 +67,7 @@ func ValidateMetadata(headers ContentHeaders, metadata map[string]string) error 
 		if name == "" || !utf8.ValidString(name) {
 			return fmt.Errorf("%w: metadata name %q is empty or not UTF-8", ErrInvalid, name)
 		}
-		size += len(name) + len(value)
+		size += len(name) + len(value) + entryOverhead
 	}
 	if size > MaxMetadataLength {
 		return fmt.Errorf("%w: headers and metadata have %d bytes, at most %d are accepted", ErrTooLarge, size, MaxMetadataLength)

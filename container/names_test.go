@@ -60,12 +60,13 @@ func TestValidateKey(t *testing.T) {
 func TestValidateMetadataLimitsTheSumOfAllSizes(t *testing.T) {
 	t.Parallel()
 	of := func(n int) string { return strings.Repeat("v", n) }
-	// 6 headers of 100 bytes, a name of 4 bytes, and a value that fills up.
+	// 6 headers of 100 bytes, a name of 4 bytes, 8 for the entry, and a value that
+	// fills up.
 	headers := container.ContentHeaders{
 		ContentType: of(100), ContentEncoding: of(100), ContentLanguage: of(100),
 		ContentDisposition: of(100), CacheControl: of(100), Expires: of(100),
 	}
-	room := container.MaxMetadataLength - 604
+	room := container.MaxMetadataLength - 612
 	assert.NoError(t, container.ValidateMetadata(headers, map[string]string{"name": of(room)}))
 	assert.ErrorIs(t, container.ValidateMetadata(headers, map[string]string{"name": of(room + 1)}), container.ErrTooLarge)
 	assert.ErrorIs(t, container.ValidateMetadata(headers, map[string]string{"longer": of(room)}), container.ErrTooLarge)
