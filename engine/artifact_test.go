@@ -94,6 +94,8 @@ func TestARangeReadsWhatItSelects(t *testing.T) {
 		var state *container.StateError
 		require.ErrorAs(t, err, &state)
 		require.Equal(t, int64(200_000), state.Current.Size)
+		_, err = r.Stat(t.Context(), "c", "k", engine.StatOptions{Range: bad})
+		require.ErrorIs(t, err, container.ErrRange)
 	}
 }
 

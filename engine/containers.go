@@ -59,30 +59,19 @@ type ListContainersOptions struct {
 func (e *Engine) ListContainers(ctx context.Context, opts ListContainersOptions) iter.Seq2[container.Container, error] {
 	return func(yield func(container.Container, error) bool) {
 		op := e.begin(ctx, event.ListContainers, "", "")
-		defer op.finishLoop()
-		scope, err := op.admit(ctx)
-		if err != nil {
-			yield(container.Container{}, op.finish(err))
-			return
-		}
-		// No name is longer; what a client sends has no bound.
-		prefix := opts.Prefix[:min(len(opts.Prefix), container.MaxNameLength+1)]
-		after := opts.StartAfter[:min(len(opts.StartAfter), container.MaxNameLength)]
-		for {
-			page, err := scope.Containers(ctx, prefix, after, pageSize)
-			if err != nil {
-				yield(container.Container{}, op.finish(err))
-				return
-			}
-			for _, c := range page {
-				if !yield(c, nil) {
-					return
+		iterate(op, yield, func() (pager[container.Container], error) {
+			scope, err := op.admit(ctx)
+			// No name is longer; what a client sends has no bound.
+			prefix := opts.Prefix[:min(len(opts.Prefix), container.MaxNameLength+1)]
+			after := opts.StartAfter[:min(len(opts.StartAfter), container.MaxNameLength)]
+			return func() ([]container.Container, bool, error) {
+				page, err := scope.Containers(ctx, prefix, after, pageSize)
+				if len(page) < pageSize {
+					return page, false, err
 				}
-			}
-			if len(page) < pageSize {
-				return
-			}
-			after = page[len(page)-1].Name
-		}
+				after = page[len(page)-1].Name
+				return page, true, nil
+			}, err
+		})
 	}
 }

@@ -24,6 +24,9 @@ func (e *Engine) Delete(ctx context.Context, name, key string, opts DeleteOption
 	if err != nil {
 		return err
 	}
+	if err := opts.Condition.Validate(); err != nil {
+		return err
+	}
 	v, err := scope.Delete(ctx, name, key, opts.Condition)
 	if err != nil {
 		return err

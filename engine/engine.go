@@ -53,7 +53,7 @@ func New(ctx context.Context, opts ...Option) (*Engine, error) {
 	e, err := newEngine(ctx, c, cat)
 	if err != nil {
 		// This run stored nothing that anybody would have to look for.
-		return nil, fmt.Errorf("engine: %w", errors.Join(err, cat.End(ctx, true)))
+		return nil, fmt.Errorf("engine: %w", errors.Join(err, cat.End(ctx)))
 	}
 	return e, nil
 }
@@ -95,14 +95,19 @@ func (e *Engine) Close(ctx context.Context) (err error) {
 	if err := e.calls.Close(ctx); err != nil {
 		return err
 	}
-	e.release.Do(func() { e.releaseErr = e.closeParts(ctx) })
+	// Not under ctx, which may have ended by now: nothing is waited for any more,
+	// and what is closed by half cannot be closed again.
+	e.release.Do(func() { e.releaseErr = e.closeParts(context.WithoutCancel(ctx)) })
 	return e.releaseErr
 }
 
 // closeParts gives back what New took, once no call uses it any more.
 func (e *Engine) closeParts(ctx context.Context) error {
 	clean := e.reclaimer.stop(ctx)
-	errs := []error{e.catalog.End(ctx, clean)}
+	var errs []error
+	if clean {
+		errs = append(errs, e.catalog.End(ctx))
+	}
 	for name, d := range e.drivers {
 		if err := guard(func() error { return d.Close(ctx) }); err != nil {
 			errs = append(errs, &container.Error{Op: string(event.CloseEngine), Driver: name, Err: err})

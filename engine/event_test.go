@@ -200,7 +200,7 @@ func TestALoopThatIsLeftEarlyRecordsItsEvent(t *testing.T) {
 			panic("in the loop")
 		}
 	})
-	r.events.Only(t, event.ListArtifacts, event.OK)
+	r.events.Only(t, event.ListArtifacts, event.Canceled)
 }
 
 func TestASinkCannotFailAnOperation(t *testing.T) {

@@ -35,6 +35,9 @@ func (e *Engine) Get(ctx context.Context, name, key string, opts GetOptions) (r 
 	if err != nil {
 		return nil, err
 	}
+	if err := opts.Condition.Validate(); err != nil {
+		return nil, err
+	}
 	var tried []catalog.Replica
 	for {
 		v, content, err := e.pinCurrent(ctx, scope, name, key)
@@ -95,7 +98,7 @@ func (e *Engine) openReader(ctx context.Context, op *operation, v catalog.Versio
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{op: op, body: body, artifact: a, content: v.Content, off: off, n: n}, nil
+	return newReader(ctx, op, body, a, v.Content, off, n), nil
 }
 
 // errBytesGone: no driver has the bytes that the catalog says it has.
@@ -110,22 +113,17 @@ func (e *Engine) openContent(ctx context.Context, op *operation, content catalog
 	var errs []error
 	for _, replica := range content.Replicas {
 		op.event.Driver = replica.Driver
-		body, err := e.openBlob(ctx, replica, off, n)
+		d, err := e.driver(replica.Driver)
+		if err != nil {
+			return nil, err
+		}
+		body, err := d.Open(ctx, replica.Ref, off, n)
 		if err == nil {
 			return body, nil
 		}
-		errs = append(errs, err)
+		errs = append(errs, op.blobError(ctx, err))
 	}
 	return nil, errors.Join(errs...)
-}
-
-func (e *Engine) openBlob(ctx context.Context, r catalog.Replica, off, n int64) (io.ReadCloser, error) {
-	d, err := e.driver(r.Driver)
-	if err != nil {
-		return nil, err
-	}
-	body, err := d.Open(ctx, r.Ref, off, n)
-	return body, blobError(err)
 }
 
 // driver returns the driver of the given name, which the catalog knows.
@@ -135,17 +133,4 @@ func (e *Engine) driver(name string) (driver.Driver, error) {
 		return nil, fmt.Errorf("engine has no driver %q, which holds these bytes", name)
 	}
 	return d, nil
-}
-
-// blobError turns a driver's error into what it means for an artifact whose row
-// exists: a blob that the driver does not have, or that is shorter than it was,
-// is damage, and never the user's ErrNotFound or ErrRange.
-func blobError(err error) error {
-	switch {
-	case errors.Is(err, container.ErrNotFound):
-		return fmt.Errorf("%w: %v", errBytesGone, err)
-	case errors.Is(err, container.ErrRange):
-		return fmt.Errorf("%w: %v", container.ErrCorrupt, err)
-	}
-	return err
 }

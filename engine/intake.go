@@ -91,9 +91,18 @@ func (in *intake) finish() error {
 	if err := checkDigests(in.expected, sums); err != nil {
 		return err
 	}
-	trailer, err := in.makeTrailer(in.size, sums)
-	in.trailer = trailer
-	return err
+	return guard(func() (err error) { // it runs code of the caller's, on whatever goroutine
+		in.trailer, err = in.makeTrailer(in.size, sums)
+		return err
+	})
+}
+
+// failure returns why the stream ended early, if it did.
+func (in *intake) failure() error {
+	if in.err == io.EOF {
+		return nil
+	}
+	return in.err
 }
 
 // complete reports whether everything was read, to the end of the trailer.

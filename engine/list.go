@@ -45,29 +45,16 @@ type Page struct {
 func (e *Engine) List(ctx context.Context, name string, opts ListOptions) iter.Seq2[container.Entry, error] {
 	return func(yield func(container.Entry, error) bool) {
 		op := e.begin(ctx, event.ListArtifacts, name, "")
-		defer op.finishLoop()
-		scope, err := op.admitNamed(ctx)
-		if err != nil {
-			yield(container.Entry{}, op.finish(err))
-			return
-		}
-		opts.Limit = pageSize
-		for {
-			page, err := listPage(ctx, scope, name, opts)
-			if err != nil {
-				yield(container.Entry{}, op.finish(err))
-				return
-			}
-			for _, entry := range page.Entries {
-				if !yield(entry, nil) {
-					return
-				}
-			}
-			if page.Next == "" {
-				return
-			}
-			opts.StartAfter = page.Next
-		}
+		iterate(op, yield, func() (pager[container.Entry], error) {
+			scope, err := op.admitNamed(ctx)
+			opts := opts // each range over the iterator begins anew
+			opts.Limit = pageSize
+			return func() ([]container.Entry, bool, error) {
+				page, err := listPage(ctx, scope, name, opts)
+				opts.StartAfter = page.Next
+				return page.Entries, page.Next != "", err
+			}, err
+		})
 	}
 }
 

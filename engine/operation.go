@@ -25,9 +25,12 @@ import (
 type operation struct {
 	engine  *Engine
 	ctx     context.Context // for sinks: never cancelled
+	name    string          // of the container, as it was asked for
+	key     string          // of the artifact, as it was asked for
 	event   event.Event
-	refused error // why the call may not run at all
-	gated   bool  // entered the gate, and must leave it
+	blamed  string // name of the driver that failed
+	refused error  // why the call may not run at all
+	gated   bool   // entered the gate, and must leave it
 	ended   bool
 }
 
@@ -45,11 +48,14 @@ func (e *Engine) beginUngated(ctx context.Context, kind event.Op, name, key stri
 	return &operation{
 		engine: e,
 		ctx:    context.WithoutCancel(ctx),
+		name:   name,
+		key:    key,
 		event: event.Event{
 			Op:        kind,
 			Principal: tenant.PrincipalFromContext(ctx).ID,
-			Container: name,
-			Artifact:  key,
+			// What is longer is refused, and not carried into every sink.
+			Container: name[:min(len(name), container.MaxNameLength)],
+			Artifact:  key[:min(len(key), container.MaxKeyLength)],
 			Start:     e.clock(),
 			Request:   event.RequestFromContext(ctx),
 		},
@@ -78,7 +84,7 @@ func (op *operation) admitNamed(ctx context.Context) (catalog.Scope, error) {
 	if err != nil {
 		return scope, err
 	}
-	return scope, container.ValidateName(op.event.Container)
+	return scope, container.ValidateName(op.name)
 }
 
 // admitKey is admit for operations on an artifact, whose names it checks.
@@ -87,7 +93,7 @@ func (op *operation) admitKey(ctx context.Context) (catalog.Scope, error) {
 	if err != nil {
 		return scope, err
 	}
-	return scope, container.ValidateKey(op.event.Artifact)
+	return scope, container.ValidateKey(op.key)
 }
 
 func (op *operation) resolveTenant(ctx context.Context) (err error) {
@@ -122,10 +128,6 @@ func (op *operation) endFailed(err *error) {
 	}
 }
 
-// finishLoop is deferred by iterators. It leaves panics alone: they are the
-// loop's own, whose body runs inside of the iterator.
-func (op *operation) finishLoop() { _ = op.finish(nil) }
-
 func (op *operation) survive(panicked any, err *error) {
 	if panicked == nil {
 		return
@@ -156,15 +158,14 @@ func (op *operation) finish(err error) error {
 }
 
 func (op *operation) wrap(err error) error {
-	var wrapped *container.Error
-	if err == nil || errors.As(err, &wrapped) {
+	if _, wrapped := err.(*container.Error); err == nil || wrapped {
 		return err
 	}
 	return &container.Error{
 		Op:        string(op.event.Op),
 		Container: op.event.Container,
 		Artifact:  op.event.Artifact,
-		Driver:    op.event.Driver,
+		Driver:    op.blamed,
 		Err:       err,
 	}
 }

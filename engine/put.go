@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/vaultaire/vaultaire/container"
 	"github.com/vaultaire/vaultaire/driver"
@@ -87,8 +88,9 @@ func (o *PutOptions) validate() error {
 		return fmt.Errorf("%w: size is %d, at most %d is accepted", container.ErrTooLarge, o.Size, int64(container.MaxSize))
 	case len(o.Class) > maxClassLength:
 		return fmt.Errorf("%w: class has %d bytes, at most %d are accepted", container.ErrInvalid, len(o.Class), maxClassLength)
-	case len(o.Condition.IfMatch) > container.MaxConditionTags, len(o.Condition.IfNoneMatch) > container.MaxConditionTags:
-		return fmt.Errorf("%w: condition lists more than %d tags", container.ErrInvalid, container.MaxConditionTags)
+	}
+	if err := o.Condition.Validate(); err != nil {
+		return err
 	}
 	return container.ValidateMetadata(o.Headers, o.Metadata)
 }
@@ -116,7 +118,6 @@ func (e *Engine) newPut(ctx context.Context, op *operation, src io.Reader, opts 
 		Tenant:    op.event.Tenant,
 		Container: op.event.Container,
 		Key:       op.event.Artifact,
-		Written:   now,
 		Version: catalog.Version{
 			ID:       newULID(now),
 			Null:     true,
@@ -145,6 +146,7 @@ func (e *Engine) newPut(ctx context.Context, op *operation, src io.Reader, opts 
 // values turn out to be: a driver wants to know beforehand how long a blob is.
 func (p *put) reserveTrailer(d *digester) int {
 	t := p.trailer
+	t.Written = time.Unix(0, math.MaxInt64)
 	t.Version.Size = math.MaxInt64
 	t.Version.Tag = strings.Repeat("x", maxTagLength)
 	t.Version.Digests = d.sums() // of nothing, and as long as those of something
@@ -154,6 +156,7 @@ func (p *put) reserveTrailer(d *digester) int {
 // makeTrailer completes the version, now that its bytes are known, and returns
 // the trailer that says so.
 func (p *put) makeTrailer(size int64, sums container.Digests) ([]byte, error) {
+	p.trailer.Written = p.engine.clock()
 	v := &p.trailer.Version
 	v.Size, v.Digests, v.Tag = size, sums, strings.ToLower(v.ID.String())
 	if p.opts.Tag != nil {
@@ -168,12 +171,16 @@ func (p *put) makeTrailer(size int64, sums container.Digests) ([]byte, error) {
 // run stores the bytes and then the name. In between, and if the second step
 // fails, the blob is an orphan.
 func (p *put) run(ctx context.Context, scope catalog.Scope) (catalog.Version, error) {
-	id := p.trailer.Content
-	p.engine.reclaimer.putBegins(id)
+	id, reclaimer := p.trailer.Content, p.engine.reclaimer
+	reclaimer.putBegins(id)
+	outcome := reclaimer.putUnknown // also if something panics
+	defer func() { outcome() }()
 	ref, err := p.store(ctx)
 	blob := location{driver: p.op.event.Driver, ref: ref}
 	if err != nil {
-		p.engine.reclaimer.putFailed(id, blob)
+		// Without a ref there may be a blob nevertheless, but only if the driver
+		// had all of it.
+		outcome = func() { reclaimer.putFailed(id, blob, p.intake.complete()) }
 		return catalog.Version{}, err
 	}
 	name, key := p.op.event.Container, p.op.event.Artifact
@@ -183,12 +190,12 @@ func (p *put) run(ctx context.Context, scope catalog.Scope) (catalog.Version, er
 	})
 	switch {
 	case err == nil:
-		p.engine.reclaimer.putCommitted(id)
-	case errors.Is(err, catalog.ErrUnknownOutcome):
-		// Deleting the blob now could take the bytes of a name that exists.
-		p.engine.reclaimer.putUnknown()
+		outcome = func() { reclaimer.putCommitted(id) }
+	case !errors.Is(err, catalog.ErrUnknownOutcome):
+		outcome = func() { reclaimer.putFailed(id, blob, true) }
 	default:
-		p.engine.reclaimer.putFailed(id, blob)
+		// It stays unknown. Deleting the blob now could take the bytes of a name
+		// that exists.
 	}
 	return v, err
 }
@@ -211,13 +218,18 @@ func (p *put) store(ctx context.Context) (driver.Ref, error) {
 		return err
 	})
 	p.op.event.Bytes = p.intake.size
+	if err != nil {
+		ref = ""
+	}
 	switch {
+	case p.intake.failure() != nil:
+		return ref, p.intake.failure() // as it is: a driver may have wrapped it
 	case err != nil:
-		return "", err
+		return "", p.op.driverError(ctx, err)
 	case ref == "" || len(ref) > driver.MaxWrappedRefLength:
-		return "", fmt.Errorf("driver returned a ref of %d bytes, 1 to %d are accepted", len(ref), driver.MaxWrappedRefLength)
+		return "", p.op.driverError(ctx, fmt.Errorf("driver returned a ref of %d bytes, 1 to %d are accepted", len(ref), driver.MaxWrappedRefLength))
 	case !p.intake.complete():
-		return ref, errors.New("driver accepted a blob without reading all of it")
+		return ref, p.op.driverError(ctx, errors.New("driver accepted a blob without reading all of it"))
 	}
 	return ref, nil
 }

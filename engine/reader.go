@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"hash"
 	"io"
 	"sync"
 
@@ -10,18 +11,31 @@ import (
 	"github.com/vaultaire/vaultaire/engine/catalog"
 )
 
-// A Reader reads the bytes of an artifact that a Get selected, verified on the
-// way. One goroutine at a time uses it. Until it is closed, Engine.Close waits
-// for it, and the bytes stay where they are.
+// A Reader reads the bytes of an artifact that a Get selected. One goroutine at
+// a time uses it. Until it is closed, Engine.Close waits for it, and the bytes
+// stay where they are.
+//
+// The bytes are verified: by the driver before it returns them, and, of an
+// artifact that is read whole, once more at the end.
 type Reader struct {
 	op       *operation
+	ctx      context.Context // of the Get
 	body     io.ReadCloser
 	artifact container.Artifact
 	content  catalog.ContentID
 	off, n   int64
 	sent     int64
-	err      error // what reading ended with, other than io.EOF
+	sum      hash.Hash // over a whole artifact; nil over a part
+	err      error     // what reading ended with, other than io.EOF
 	closed   bool
+}
+
+func newReader(ctx context.Context, op *operation, body io.ReadCloser, a container.Artifact, content catalog.ContentID, off, n int64) *Reader {
+	r := &Reader{op: op, ctx: ctx, body: body, artifact: a, content: content, off: off, n: n}
+	if n == a.Size {
+		r.sum, _ = NewHash(container.CRC64NVME) // which there always is
+	}
+	return r
 }
 
 // Artifact describes the whole artifact.
@@ -30,8 +44,8 @@ func (r *Reader) Artifact() container.Artifact { return r.artifact.Clone() }
 // Range returns the offset and the number of the bytes that the Reader yields.
 func (r *Reader) Range() (off, n int64) { return r.off, r.n }
 
-// Read implements io.Reader. An ErrCorrupt says that what follows is damaged;
-// no wrong byte is returned before it.
+// Read implements io.Reader. Instead of io.EOF an ErrCorrupt says that bytes are
+// damaged or missing.
 func (r *Reader) Read(p []byte) (int, error) {
 	if r.closed {
 		return 0, container.ErrClosed
@@ -44,12 +58,31 @@ func (r *Reader) Read(p []byte) (int, error) {
 		n, err = r.body.Read(p)
 		return err
 	})
-	r.sent += int64(n)
+	if err := r.take(p[:n]); err != nil {
+		return 0, r.end(err)
+	}
 	if err == nil {
 		return n, nil
 	}
 	return n, r.end(err)
 }
+
+// take counts bytes that the driver has yielded, before they are passed on.
+func (r *Reader) take(p []byte) error {
+	if int64(len(p)) > r.n-r.sent {
+		return fmt.Errorf("%w: driver yields more than the %d bytes that it was asked for", container.ErrCorrupt, r.n)
+	}
+	r.sent += int64(len(p))
+	if r.sum != nil {
+		r.sum.Write(p) // never fails: hash.Hash
+	}
+	return nil
+}
+
+// A copy needs a buffer unless the driver's reader brings its own.
+const copyBufferSize = 64 << 10
+
+var copyBuffers = sync.Pool{New: func() any { return new([copyBufferSize]byte) }}
 
 // WriteTo implements io.WriterTo, and leaves the copying to the driver's reader
 // if that can do it better.
@@ -60,24 +93,43 @@ func (r *Reader) WriteTo(w io.Writer) (int64, error) {
 	if r.err != nil {
 		return 0, r.err
 	}
-	dst := &destination{w: w}
-	var n int64
-	err := guard(func() (err error) {
+	dst := &destination{reader: r, w: w}
+	err := guard(func() error {
 		buf := copyBuffers.Get().(*[copyBufferSize]byte)
 		defer copyBuffers.Put(buf)
-		n, err = io.CopyBuffer(dst, r.body, buf[:])
+		_, err := io.CopyBuffer(dst, r.body, buf[:])
 		return err
 	})
-	r.sent += n
-	if dst.err != nil {
-		r.err = r.op.wrap(fmt.Errorf("%w: reader of the bytes failed: %w", context.Canceled, dst.err))
-		return n, dst.err
-	}
-	if err == nil {
+	switch {
+	case dst.err != nil:
+		r.err = r.op.wrap(fmt.Errorf("%w: writer of the bytes failed: %w", context.Canceled, dst.err))
+		return dst.written, dst.err
+	case err == nil:
 		err = io.EOF
 	}
 	if err = r.end(err); err == io.EOF {
 		err = nil
+	}
+	return dst.written, err
+}
+
+// A destination is the writer of a WriteTo, and knows whether it was that which
+// failed.
+type destination struct {
+	reader  *Reader
+	w       io.Writer
+	written int64
+	err     error // of w
+}
+
+func (d *destination) Write(p []byte) (int, error) {
+	if err := d.reader.take(p); err != nil {
+		return 0, err
+	}
+	n, err := d.w.Write(p)
+	d.written += int64(n)
+	if err != nil {
+		d.err = err
 	}
 	return n, err
 }
@@ -85,15 +137,26 @@ func (r *Reader) WriteTo(w io.Writer) (int64, error) {
 // end notes what reading ended with, and returns it as the caller is to see it.
 func (r *Reader) end(err error) error {
 	switch {
-	case err == io.EOF && r.sent == r.n:
-		return io.EOF
-	case err == io.EOF:
+	case err != io.EOF:
+		err = r.op.blobError(r.ctx, err)
+	case r.sent < r.n:
 		err = fmt.Errorf("%w: driver yielded %d of %d bytes", container.ErrCorrupt, r.sent, r.n)
 	default:
-		err = blobError(err)
+		if err = r.verify(); err == nil {
+			return io.EOF
+		}
 	}
 	r.err = r.op.wrap(err)
 	return r.err
+}
+
+// verify compares what was read with the digest that was taken when it was put.
+func (r *Reader) verify() error {
+	want, ok := r.artifact.Digests.Get(container.CRC64NVME)
+	if r.sum == nil || !ok || want.Sum == string(r.sum.Sum(nil)) {
+		return nil
+	}
+	return fmt.Errorf("%w: driver yielded bytes of another %s than was put", container.ErrCorrupt, want.Algorithm)
 }
 
 // Close releases the Reader and records the event of the Get: OK if everything
@@ -104,34 +167,18 @@ func (r *Reader) Close() error {
 	}
 	r.closed = true
 	err := guard(r.body.Close)
+	if err != nil {
+		err = r.op.wrap(r.op.driverError(r.ctx, err))
+	}
 	r.op.engine.unpin(r.content)
-	if r.err == nil && r.sent < r.n {
+	switch {
+	case r.err != nil:
+	case err != nil:
+		r.err = err
+	case r.sent < r.n:
 		r.err = fmt.Errorf("%w: closed after %d of %d bytes", context.Canceled, r.sent, r.n)
 	}
 	r.op.event.Bytes = r.sent
 	_ = r.op.finish(r.err)
-	if err != nil {
-		return r.op.wrap(err)
-	}
-	return nil
-}
-
-// A copy needs a buffer unless the driver's reader brings its own.
-const copyBufferSize = 64 << 10
-
-var copyBuffers = sync.Pool{New: func() any { return new([copyBufferSize]byte) }}
-
-// A destination is the writer of a WriteTo. It remembers whether it was the one
-// that failed.
-type destination struct {
-	w   io.Writer
-	err error
-}
-
-func (d *destination) Write(p []byte) (int, error) {
-	n, err := d.w.Write(p)
-	if err != nil {
-		d.err = err
-	}
-	return n, err
+	return err
 }

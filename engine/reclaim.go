@@ -40,8 +40,8 @@ func (r *reclaimer) pass(ctx context.Context, scope sweepScope) (report ReclaimR
 		return report, ctx.Err()
 	}
 	err = errors.Join(
-		r.deleteDiscarded(ctx),
-		r.freeCondemned(ctx, &report),
+		guard(func() error { return r.deleteDiscarded(ctx) }),
+		guard(func() error { return r.freeCondemned(ctx, &report) }),
 		guard(func() error { return r.sweep(ctx, scope, &report) }),
 	)
 	return report, err

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -71,14 +72,17 @@ func mustMemory(t *testing.T) catalog.Store {
 	return store
 }
 
-// faultyDriver fails as its fields say.
+// faultyDriver fails its Puts as its fields say. They are for the goroutine that
+// puts.
 type faultyDriver struct {
 	keepDriver
 	afterPut func(driver.Ref) error // called when a blob is stored
 	lie      bool                   // report success without having read everything
 }
 
-func (d faultyDriver) Put(ctx context.Context, name string, src io.Reader, opts driver.PutOptions) (driver.Ref, error) {
+func (d *faultyDriver) heal() { d.afterPut, d.lie = nil, false }
+
+func (d *faultyDriver) Put(ctx context.Context, name string, src io.Reader, opts driver.PutOptions) (driver.Ref, error) {
 	if d.lie {
 		ref, err := d.inner.Put(ctx, name, io.LimitReader(src, 3), driver.PutOptions{Size: -1})
 		return ref, err
@@ -90,26 +94,27 @@ func (d faultyDriver) Put(ctx context.Context, name string, src io.Reader, opts 
 	return ref, err
 }
 
-// faultyStore fails the commits that fail says.
+// A fault is how a commit fails.
+type fault struct {
+	err       error
+	committed bool // and is committed nevertheless
+}
+
+// faultyStore fails commits as its fault says.
 type faultyStore struct {
 	keepOpen
-	before func() error // instead of a commit
-	after  func() error // although it was committed
+	fault atomic.Pointer[fault] // nil for none
 }
 
 func (s *faultyStore) Update(ctx context.Context, fn func(context.Context, catalog.Txn) error) error {
-	if s.before != nil {
-		if err := s.before(); err != nil {
-			return err
-		}
+	f := s.fault.Load()
+	if f != nil && !f.committed {
+		return f.err
 	}
-	if err := s.keepOpen.Update(ctx, fn); err != nil {
+	if err := s.keepOpen.Update(ctx, fn); err != nil || f == nil {
 		return err
 	}
-	if s.after != nil {
-		return s.after()
-	}
-	return nil
+	return f.err
 }
 
 var errFault = errors.New("injected fault")
@@ -120,14 +125,14 @@ var errFault = errors.New("injected fault")
 func TestAPutThatIsCutOffAnywhereLeavesNothingAndLosesNothing(t *testing.T) {
 	t.Parallel()
 	body := string(randomBytes(3, 300_000))
-	type fault struct {
+	type cut struct {
 		name  string
 		rig   func(t *testing.T, store *faultyStore, d *faultyDriver)
 		src   func(cancel context.CancelFunc) io.Reader
 		isPut bool // the new version is there afterwards, whatever the Put said
 	}
 	whole := func(context.CancelFunc) io.Reader { return strings.NewReader(body) }
-	faults := []fault{
+	cuts := []cut{
 		{name: "nothing fails", src: whole, isPut: true},
 		{name: "the driver fails and leaves the blob", src: whole, rig: func(_ *testing.T, _ *faultyStore, d *faultyDriver) {
 			d.afterPut = func(driver.Ref) error { return errFault }
@@ -137,17 +142,17 @@ func TestAPutThatIsCutOffAnywhereLeavesNothingAndLosesNothing(t *testing.T) {
 		}},
 		{name: "the driver does not read to the end", src: whole, rig: func(_ *testing.T, _ *faultyStore, d *faultyDriver) { d.lie = true }},
 		{name: "the commit fails", src: whole, rig: func(_ *testing.T, s *faultyStore, _ *faultyDriver) {
-			s.before = func() error { return errFault }
+			s.fault.Store(&fault{err: errFault})
 		}},
 		{name: "the commit's outcome is unknown and it failed", src: whole, rig: func(_ *testing.T, s *faultyStore, _ *faultyDriver) {
-			s.before = func() error { return catalog.ErrUnknownOutcome }
+			s.fault.Store(&fault{err: catalog.ErrUnknownOutcome})
 		}},
 		{name: "the commit's outcome is unknown and it succeeded", isPut: true, src: whole, rig: func(_ *testing.T, s *faultyStore, _ *faultyDriver) {
-			s.after = func() error { return catalog.ErrUnknownOutcome }
+			s.fault.Store(&fault{err: catalog.ErrUnknownOutcome, committed: true})
 		}},
 	}
 	for n := range 40 {
-		faults = append(faults, fault{
+		cuts = append(cuts, cut{
 			name: fmt.Sprint("cancelled at read ", n),
 			src: func(cancel context.CancelFunc) io.Reader {
 				src, reads := strings.NewReader(body), 0
@@ -164,10 +169,10 @@ func TestAPutThatIsCutOffAnywhereLeavesNothingAndLosesNothing(t *testing.T) {
 	t.Cleanup(func() {
 		for _, succeeded := range []bool{true, false} {
 			_, seen := outcomes.Load(succeeded)
-			assert.True(t, seen, "no Put ended with success = %v, so the faults miss something", succeeded)
+			assert.True(t, seen, "no Put ended with success = %v, so the cuts miss something", succeeded)
 		}
 	})
-	for _, f := range faults {
+	for _, f := range cuts {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
 			inner, store := memory.New(), &faultyStore{keepOpen: keepOpen{mustMemory(t)}}
@@ -180,7 +185,8 @@ func TestAPutThatIsCutOffAnywhereLeavesNothingAndLosesNothing(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			_, err := r.Put(ctx, "c", "k", f.src(cancel), engine.PutOptions{})
-			*d, store.before, store.after = faultyDriver{keepDriver: d.keepDriver}, nil, nil
+			store.fault.Store(nil)
+			d.heal()
 			want := "before"
 			if f.isPut || err == nil {
 				want = body

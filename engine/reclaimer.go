@@ -76,38 +76,43 @@ func (r *reclaimer) wakeUp() {
 	}
 }
 
-// Between tries that fail, the reclaimer waits.
+// What failed is tried again after a while, and so is a sweep. What is new is
+// seen to at once.
 const (
 	minRetryDelay = time.Second
-	maxRetryDelay = time.Minute
+	maxRetryDelay = 10 * time.Minute
 )
 
 func (r *reclaimer) run(ctx context.Context) {
 	defer close(r.done)
-	swept := false
+	var retry <-chan time.Time // nil unless something failed
 	delay := minRetryDelay
+	scope := sweepUnclean // what the next pass sweeps
+	swept := false
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-r.wake:
+		case <-retry:
+			retry = nil
+			if !swept {
+				scope = sweepUnclean
+			}
 		}
-		_, err := r.pass(ctx, sweepIf(!swept))
-		if err == nil {
-			swept, delay = true, minRetryDelay
-			continue
-		}
-		if ctx.Err() != nil {
+		_, err := r.pass(ctx, scope)
+		switch {
+		case ctx.Err() != nil:
 			return
+		case err == nil:
+			swept = swept || scope == sweepUnclean
+			delay = minRetryDelay
+		case retry == nil:
+			r.engine.logger.Warn("reclaim failed and will be tried again", "error", err, "delay", delay)
+			retry = time.After(delay)
+			delay = min(2*delay, maxRetryDelay)
 		}
-		r.engine.logger.Warn("reclaim failed and will be tried again", "error", err, "delay", delay)
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(delay):
-		}
-		delay = min(2*delay, maxRetryDelay)
-		r.wakeUp()
+		scope = sweepNothing
 	}
 }
 
@@ -128,17 +133,19 @@ func (r *reclaimer) putCommitted(id catalog.ContentID) {
 }
 
 // putFailed notes that no row will ever have the ID. blob is what the put had
-// stored; without a ref, only a sweep can tell whether there is anything.
-func (r *reclaimer) putFailed(id catalog.ContentID, blob location) {
+// stored. Without a ref, only a sweep can tell whether there is anything, and
+// there is nothing unless the blob was whole.
+func (r *reclaimer) putFailed(id catalog.ContentID, blob location, whole bool) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	delete(r.active, id)
-	if blob.ref == "" || len(r.discarded) >= maxDiscarded {
-		r.unclean = true
-	} else {
+	switch {
+	case blob.ref != "" && len(r.discarded) < maxDiscarded:
 		r.discarded = append(r.discarded, blob)
+		r.wakeUp()
+	case whole:
+		r.unclean = true
 	}
-	r.mu.Unlock()
-	r.wakeUp()
 }
 
 // putUnknown notes that nobody knows whether a row has the ID of a put. It

@@ -20,13 +20,6 @@ const (
 	sweepAll                // those of every run
 )
 
-func sweepIf(unclean bool) sweepScope {
-	if unclean {
-		return sweepUnclean
-	}
-	return sweepNothing
-}
-
 // sweep looks at every blob of every driver and deletes the orphans.
 func (r *reclaimer) sweep(ctx context.Context, scope sweepScope, report *ReclaimReport) error {
 	if scope == sweepNothing {
@@ -38,35 +31,55 @@ func (r *reclaimer) sweep(ctx context.Context, scope sweepScope, report *Reclaim
 		return err
 	}
 	before := *report
+	var errs []error
 	for name, d := range r.engine.drivers {
-		if err := r.sweepDriver(ctx, name, d, report); err != nil {
-			return fmt.Errorf("sweep driver %q: %w", name, err)
+		if err := guard(func() error { return r.sweepDriver(ctx, name, d, report) }); err != nil {
+			errs = append(errs, fmt.Errorf("sweep driver %q: %w", name, err))
 		}
 	}
 	if orphans, foreign := report.Orphans-before.Orphans, report.Foreign-before.Foreign; orphans+foreign > 0 {
 		r.engine.logger.Info("swept the drivers", "orphans", orphans, "foreign", foreign)
 	}
+	if len(errs) > 0 {
+		return errors.Join(errs...)
+	}
 	return cat.MarkSwept(ctx, unclean)
 }
 
+// maxSweepErrors is how many blobs may fail before a sweep of a driver gives up:
+// one damaged blob must not keep the others, but a driver that is out of reach
+// fails for each of them.
+const maxSweepErrors = 100
+
 func (r *reclaimer) sweepDriver(ctx context.Context, name string, d driver.Driver, report *ReclaimReport) error {
+	var errs []error
 	for blob, err := range d.List(ctx, "") {
 		if err != nil {
+			return errors.Join(append(errs, err)...)
+		}
+		if err := r.sweepBlob(ctx, name, d, blob, report); err != nil {
+			errs = append(errs, fmt.Errorf("blob %q: %w", blob.Ref, err))
+		}
+		if len(errs) == maxSweepErrors || ctx.Err() != nil {
+			break
+		}
+	}
+	return errors.Join(append(errs, ctx.Err())...)
+}
+
+func (r *reclaimer) sweepBlob(ctx context.Context, name string, d driver.Driver, blob driver.Blob, report *ReclaimReport) error {
+	verdict, err := r.judge(ctx, d, blob)
+	if err != nil {
+		return err
+	}
+	switch verdict {
+	case orphan:
+		if err := r.deleteBlob(ctx, location{name, blob.Ref}); err != nil {
 			return err
 		}
-		verdict, err := r.judge(ctx, d, blob)
-		if err != nil {
-			return err
-		}
-		switch verdict {
-		case orphan:
-			if err := r.deleteBlob(ctx, location{name, blob.Ref}); err != nil {
-				return err
-			}
-			report.Orphans++
-		case foreign:
-			report.Foreign++
-		}
+		report.Orphans++
+	case foreign:
+		report.Foreign++
 	}
 	return nil
 }
@@ -165,5 +178,8 @@ func readRange(ctx context.Context, d driver.Driver, ref driver.Ref, off, n int6
 	}
 	b := make([]byte, n)
 	_, err = io.ReadFull(body, b)
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		err = fmt.Errorf("%w: blob ends before the size that it was listed with", container.ErrCorrupt)
+	}
 	return b, errors.Join(err, body.Close())
 }

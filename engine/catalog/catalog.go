@@ -25,11 +25,15 @@ type Catalog struct {
 	contents    atomic.Uint64 // how many content IDs this incarnation has minted
 }
 
-const metaCatalogID = "catalog-id"
+// Names of the rows of the meta table.
+const (
+	metaCatalogID   = "catalog-id"
+	metaIncarnation = "incarnation" // the one that may change the catalog
+)
 
 // Open begins a new incarnation over the catalog in store, which it creates if
-// the store is empty. Earlier incarnations are over: a Store of an embedded
-// catalog has one user at a time. clock tells the time of commits.
+// the store is empty. From then on earlier incarnations are over: their
+// transactions fail. clock tells the time of commits.
 //
 // The Store remains the caller's to close, after [Catalog.End].
 func Open(ctx context.Context, store Store, clock func() time.Time) (*Catalog, error) {
@@ -45,6 +49,7 @@ func Open(ctx context.Context, store Store, clock func() time.Time) (*Catalog, e
 		}
 		c.id = string(id)
 		c.incarnation = Incarnation(binary.BigEndian.Uint64(randomBytes(8)))
+		t.Set(metaKey(metaIncarnation), c.incarnation.key())
 		t.Set(c.incarnation.key(), encodeRow(&incarnationRow{Started: clock()}))
 		return nil
 	})
@@ -64,45 +69,43 @@ func randomBytes(n int) []byte {
 // catalog has, except a copy of this one.
 func (c *Catalog) ID() string { return c.id }
 
-// Incarnation returns the incarnation that Open began.
-func (c *Catalog) Incarnation() Incarnation { return c.incarnation }
-
 // NewContentID returns an ID that was never returned before.
 func (c *Catalog) NewContentID() ContentID {
 	return newContentID(c.incarnation, c.contents.Add(1))
 }
 
-// End ends the incarnation. clean says that every blob that it stored is named
-// by a row or gone, so that nobody needs to look for orphans of it.
-func (c *Catalog) End(ctx context.Context, clean bool) error {
-	if !clean {
-		return nil // a row without the mark is what a crash leaves, too
-	}
-	return c.markClean(ctx, c.incarnation)
-}
-
-func (c *Catalog) markClean(ctx context.Context, incarnations ...Incarnation) error {
+// End ends the incarnation, every blob of which is named by a row or gone: nobody
+// needs to look for orphans of it. An incarnation that may have left some does
+// not call End, as one that crashes does not.
+func (c *Catalog) End(ctx context.Context) error {
 	return c.store.Update(ctx, func(ctx context.Context, t Txn) error {
-		for _, i := range incarnations {
-			var row incarnationRow
-			if err := getRow(ctx, t, i.key(), &row); err != nil {
-				return err
-			}
-			row.Clean = true
-			t.Set(i.key(), encodeRow(&row))
+		if err := c.checkIncarnation(ctx, t); err != nil {
+			return err
 		}
-		return nil
+		t.Delete(metaKey(metaIncarnation))
+		return markClean(ctx, t, c.incarnation)
 	})
 }
 
-// checkIncarnation returns an ErrClosed if this incarnation may no longer
-// change the catalog. Each transaction that names a blob calls it.
-func (c *Catalog) checkIncarnation(ctx context.Context, t Txn) error {
+func markClean(ctx context.Context, t Txn, i Incarnation) error {
 	var row incarnationRow
-	if err := getRow(ctx, t, c.incarnation.key(), &row); err != nil {
+	if err := getRow(ctx, t, i.key(), &row); err != nil {
 		return err
 	}
-	if row.Clean {
+	row.Clean = true
+	t.Set(i.key(), encodeRow(&row))
+	return nil
+}
+
+// checkIncarnation returns an ErrClosed if this incarnation may no longer
+// change the catalog. Each transaction of an engine calls it: without it a run
+// that another has taken over from could name a blob that was swept meanwhile.
+func (c *Catalog) checkIncarnation(ctx context.Context, t Txn) error {
+	current, _, err := t.Get(ctx, metaKey(metaIncarnation))
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(current, c.incarnation.key()) {
 		return fmt.Errorf("catalog: %w: incarnation %v has ended", container.ErrClosed, c.incarnation)
 	}
 	return nil

@@ -18,14 +18,18 @@ type Condemned struct {
 }
 
 // Condemned returns up to limit condemned contents of all tenants that come
-// behind after in an order of their own; nil is before the first.
+// behind after in an order of their own; nil is before the first. What condemned
+// them is durable: their blobs may go, and no power cut will bring back a
+// version that needs them.
 func (c *Catalog) Condemned(ctx context.Context, after *Condemned, limit int) (list []Condemned, err error) {
 	lower := []byte{tableCondemned}
 	if after != nil {
 		lower = append(c.Scope(after.Tenant, tenant.Principal{}).condemnedKey(after.ID), 0)
 	}
-	err = c.store.View(ctx, func(ctx context.Context, r Reader) error {
-		it, err := r.Scan(ctx, lower, []byte{tableCondemned + 1})
+	// An Update that writes nothing: a View also shows what is not durable yet.
+	err = c.store.Update(ctx, func(ctx context.Context, t Txn) error {
+		list = nil
+		it, err := t.Scan(ctx, lower, []byte{tableCondemned + 1})
 		if err != nil {
 			return err
 		}
@@ -37,7 +41,8 @@ func (c *Catalog) Condemned(ctx context.Context, after *Condemned, limit int) (l
 			}
 			x := Condemned{Tenant: id, ID: content}
 			scope := c.Scope(id, tenant.Principal{})
-			if err := getRow(ctx, r, scope.contentKey(content), &x.Content); err != nil {
+			// Without its row there is nothing to delete but the entry itself.
+			if err := getRow(ctx, t, scope.contentKey(content), &x.Content); err != nil && !errors.Is(err, errAbsent) {
 				return fmt.Errorf("condemned content %v: %w: %w", content, container.ErrCorrupt, err)
 			}
 			list = append(list, x)
@@ -118,7 +123,18 @@ func (c *Catalog) MarkSwept(ctx context.Context, incarnations []Incarnation) err
 	const rows = 500 // in a transaction
 	for len(incarnations) > 0 {
 		n := min(len(incarnations), rows)
-		if err := c.markClean(ctx, incarnations[:n]...); err != nil {
+		err := c.store.Update(ctx, func(ctx context.Context, t Txn) error {
+			if err := c.checkIncarnation(ctx, t); err != nil {
+				return err
+			}
+			for _, i := range incarnations[:n] {
+				if err := markClean(ctx, t, i); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
 			return err
 		}
 		incarnations = incarnations[n:]

@@ -12,8 +12,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 
+	"github.com/vaultaire/vaultaire/container"
 	"github.com/vaultaire/vaultaire/driver/local"
 	"github.com/vaultaire/vaultaire/engine"
 	"github.com/vaultaire/vaultaire/engine/catalog/pebblestore"
@@ -22,18 +25,56 @@ import (
 // DriverName is the name of the local driver in the engines that Open returns.
 const DriverName = "local"
 
+// The directories in an engine's directory. The catalog is made first.
+const (
+	catalogDir = "catalog"
+	blobsDir   = "blobs"
+)
+
+// check returns an ErrInvalid if dir holds something and no catalog. It is no
+// place for an engine then; or it was one, and a new catalog beside the old
+// bytes would show that all of them are gone.
+func check(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	found := ""
+	for _, e := range entries {
+		switch e.Name() {
+		case catalogDir:
+			return nil
+		case "lost+found": // in every new file system
+		default:
+			found = e.Name()
+		}
+	}
+	if found != "" {
+		return fmt.Errorf("%w: directory %q holds %q and no %q; accepted is the directory of an engine, an empty one, or none",
+			container.ErrInvalid, dir, found, catalogDir)
+	}
+	return nil
+}
+
 // Open opens the engine in dir, which it creates if it does not exist. opts are
 // further options of [engine.New]; catalog and driver are given already.
 //
 // It returns an error that matches container.ErrLocked if another engine has
-// the directory open, and container.ErrInvalid if what is in it is not ours.
+// the directory open, and container.ErrInvalid if what is in it is not ours, or
+// if its catalog is gone.
 // [engine.Engine.Close] closes everything. ctx governs the opening only.
 func Open(ctx context.Context, dir string, opts ...engine.Option) (*engine.Engine, error) {
-	store, err := pebblestore.Open(ctx, filepath.Join(dir, "catalog"), pebblestore.Options{})
+	if err := check(dir); err != nil {
+		return nil, fmt.Errorf("embedded: %w", err)
+	}
+	store, err := pebblestore.Open(ctx, filepath.Join(dir, catalogDir), pebblestore.Options{})
 	if err != nil {
 		return nil, fmt.Errorf("embedded: %w", err)
 	}
-	blobs, err := local.Open(ctx, filepath.Join(dir, "blobs"), local.Options{})
+	blobs, err := local.Open(ctx, filepath.Join(dir, blobsDir), local.Options{})
 	if err != nil {
 		return nil, fmt.Errorf("embedded: %w", errors.Join(err, store.Close(ctx)))
 	}

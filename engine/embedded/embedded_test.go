@@ -67,7 +67,7 @@ func TestADirectoryIsOpenOnce(t *testing.T) {
 
 func TestADirectoryThatIsNotOursIsRefusedAndLeftAlone(t *testing.T) {
 	t.Parallel()
-	for _, part := range []string{"catalog", "blobs"} {
+	for _, part := range []string{"", "catalog", "blobs"} {
 		dir := t.TempDir()
 		file := filepath.Join(dir, part, "thesis.txt")
 		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
@@ -77,7 +77,20 @@ func TestADirectoryThatIsNotOursIsRefusedAndLeftAlone(t *testing.T) {
 		b, err := os.ReadFile(file)
 		require.NoError(t, err)
 		require.Equal(t, "not ours", string(b))
+		entries, err := os.ReadDir(dir)
+		require.NoError(t, err)
+		require.Len(t, entries, 1, "nothing was added")
 	}
+}
+
+func TestBlobsWithoutTheirCatalogAreRefused(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, open(t, dir).Close(t.Context()))
+	require.NoError(t, os.RemoveAll(filepath.Join(dir, "catalog")))
+	_, err := embedded.Open(t.Context(), dir)
+	require.ErrorIs(t, err, container.ErrInvalid)
+	require.NoDirExists(t, filepath.Join(dir, "catalog"))
 }
 
 func TestBlobsOfAnotherCatalogAreRefused(t *testing.T) {
