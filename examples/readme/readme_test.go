@@ -81,6 +81,13 @@ func TestExcerptsInTheReadmeAreReal(t *testing.T) {
 	}
 }
 
+func TestTheReadmeIsFinished(t *testing.T) {
+	t.Parallel()
+	for _, placeholder := range []string{"@@", "TODO", "TBD", "FIXME"} {
+		assert.NotContains(t, readme(t), placeholder)
+	}
+}
+
 func TestCommandsInTheReadmeNameWhatThereIs(t *testing.T) {
 	t.Parallel()
 	for _, script := range blocks(t, "sh") {
