@@ -184,13 +184,13 @@ func (p *put) run(ctx context.Context, scope catalog.Scope) (catalog.Version, er
 		return catalog.Version{}, err
 	}
 	name, key := p.op.event.Container, p.op.event.Artifact
-	v, err := scope.Put(ctx, name, key, p.opts.Condition, p.trailer.Version, catalog.Content{
+	v, replaced, err := scope.Put(ctx, name, key, p.opts.Condition, p.trailer.Version, catalog.Content{
 		Size:     p.intake.size,
 		Replicas: []catalog.Replica{{Driver: blob.driver, Ref: blob.ref}},
 	})
 	switch {
 	case err == nil:
-		outcome = func() { reclaimer.putCommitted(id) }
+		outcome = func() { reclaimer.putCommitted(id, replaced) }
 	case !errors.Is(err, catalog.ErrUnknownOutcome):
 		outcome = func() { reclaimer.putFailed(id, blob, true) }
 	default:

@@ -123,13 +123,15 @@ func (r *reclaimer) putBegins(id catalog.ContentID) {
 	r.active[id] = struct{}{}
 }
 
-// putCommitted notes that a row has the ID now, and that it may have condemned
-// another.
-func (r *reclaimer) putCommitted(id catalog.ContentID) {
+// putCommitted notes that a row has the ID now, and whether that has condemned
+// another content.
+func (r *reclaimer) putCommitted(id catalog.ContentID, replaced bool) {
 	r.mu.Lock()
 	delete(r.active, id)
 	r.mu.Unlock()
-	r.wakeUp()
+	if replaced {
+		r.wakeUp()
+	}
 }
 
 // putFailed notes that no row will ever have the ID. blob is what the put had

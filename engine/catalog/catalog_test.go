@@ -34,8 +34,9 @@ func openCatalog(t *testing.T, store catalog.Store, clock func() time.Time) *cat
 
 func put(ctx context.Context, c *catalog.Catalog, s catalog.Scope, key string, size int64) (catalog.Version, error) {
 	id := c.NewContentID()
-	return s.Put(ctx, "c", key, container.Condition{}, catalog.Version{Null: true, Content: id, Size: size},
+	v, _, err := s.Put(ctx, "c", key, container.Condition{}, catalog.Version{Null: true, Content: id, Size: size},
 		catalog.Content{Size: size, Replicas: []catalog.Replica{{Driver: "d", Ref: driver.Ref(id.String())}}})
+	return v, err
 }
 
 func TestSequencesGrowEvenIfTheClockGoesBack(t *testing.T) {

@@ -27,15 +27,15 @@ func (s Scope) CheckPut(ctx context.Context, name, key string, cond container.Co
 	})
 }
 
-// Put makes v the current version of the key, pointing to content under id,
-// and returns it as it was committed. The version that it replaces is gone, and
-// its content condemned if nothing else refers to it.
+// Put makes v the current version of the key, pointing to content, and returns
+// it as it was committed. The version that it replaces is gone, and its content
+// condemned if nothing else refers to it; replaced says whether there was one.
 //
 // The caller has the blob of content durably stored. After any error other than
 // ErrUnknownOutcome no row names it.
-func (s Scope) Put(ctx context.Context, name, key string, cond container.Condition, v Version, content Content) (Version, error) {
+func (s Scope) Put(ctx context.Context, name, key string, cond container.Condition, v Version, content Content) (_ Version, replaced bool, err error) {
 	content.Refs = 1
-	err := s.catalog.store.Update(ctx, func(ctx context.Context, t Txn) error {
+	err = s.catalog.store.Update(ctx, func(ctx context.Context, t Txn) error {
 		if err := s.catalog.checkIncarnation(ctx, t); err != nil {
 			return err
 		}
@@ -49,7 +49,7 @@ func (s Scope) Put(ctx context.Context, name, key string, cond container.Conditi
 		if err := cond.CheckWrite(h.artifact(name, key)); err != nil {
 			return err
 		}
-		if h.exists() {
+		if replaced = h.exists(); replaced {
 			if err := s.dropVersion(ctx, t, name, &h.Current); err != nil {
 				return err
 			}
@@ -61,7 +61,7 @@ func (s Scope) Put(ctx context.Context, name, key string, cond container.Conditi
 		s.addUsage(t, name, &v, +1)
 		return nil
 	})
-	return v, err
+	return v, replaced, err
 }
 
 // stamp gives v its place among the versions of its key.
