@@ -25,11 +25,8 @@ type payload struct {
 	chunked *awschunked.Reader // nil if the body is not aws-chunked
 }
 
-// payload returns the payload of the request.
+// payload returns the payload of the request, which may be empty.
 func (x *exchange) payload() (payload, error) {
-	if x.r.ContentLength == 0 && x.r.Header.Get("Content-Length") == "" && len(x.r.TransferEncoding) == 0 {
-		return payload{}, newError(codeMissingContentLength)
-	}
 	var body io.Reader = &clientReader{x.r.Body}
 	if x.awaitsContinue() {
 		body = &continueReader{x, body}
@@ -38,6 +35,10 @@ func (x *exchange) payload() (payload, error) {
 	switch {
 	case mode.Streaming():
 		return x.chunkedPayload(body)
+	case framed(x.r.Header):
+		// Amazon reads the framing by the mode alone. To store the framing as
+		// data, or to remove what nobody has verified, are both wrong.
+		return payload{}, invalidRequest("The body is announced as aws-chunked, but x-amz-content-sha256 is not one of the STREAMING values.")
 	case x.r.Header.Get("X-Amz-Trailer") != "":
 		return payload{}, newError(codeMalformedTrailer) // what it announces cannot come
 	case mode == sigv4.HashedPayload:
@@ -45,6 +46,20 @@ func (x *exchange) payload() (payload, error) {
 		return payload{Reader: hashed, size: x.r.ContentLength}, nil
 	}
 	return payload{Reader: body, size: x.r.ContentLength}, nil
+}
+
+// framed reports whether the headers announce an aws-chunked body.
+func framed(h http.Header) bool {
+	_, plain := contentEncoding(h)
+	return !plain || len(h.Values("X-Amz-Decoded-Content-Length")) > 0
+}
+
+// needLength refuses a body of which nothing says where it ends.
+func (x *exchange) needLength() error {
+	if x.r.ContentLength == 0 && x.r.Header.Get("Content-Length") == "" && len(x.r.TransferEncoding) == 0 {
+		return newError(codeMissingContentLength)
+	}
+	return nil
 }
 
 func (x *exchange) chunkedPayload(body io.Reader) (payload, error) {
@@ -67,21 +82,21 @@ func (p *payload) limit(most int64) error {
 		return newError(codeEntityTooLarge, "ProposedSize", itoa(p.size), "MaxSizeAllowed", itoa(most))
 	}
 	if p.size < 0 {
-		p.Reader = &limitedReader{p.Reader, most}
+		p.Reader = &limitedReader{src: p.Reader, left: most, most: most}
 	}
 	return nil
 }
 
-// A limitedReader fails when more than left bytes arrive.
+// A limitedReader fails when more than most bytes arrive.
 type limitedReader struct {
-	src  io.Reader
-	left int64
+	src        io.Reader
+	left, most int64
 }
 
 func (l *limitedReader) Read(b []byte) (int, error) {
 	n, err := l.src.Read(b)
 	if l.left -= int64(n); l.left < 0 {
-		return 0, newError(codeEntityTooLarge, "MaxSizeAllowed", itoa(maxPut))
+		return 0, newError(codeEntityTooLarge, "MaxSizeAllowed", itoa(l.most))
 	}
 	return n, err
 }
@@ -129,9 +144,6 @@ func (x *exchange) readXML(root string, limits s3xml.Limits) (s3xml.Element, err
 	if x.r.ContentLength > limits.Bytes {
 		return s3xml.Element{}, tooLongMessage(limits)
 	}
-	if x.r.ContentLength == 0 {
-		return s3xml.Element{}, nil
-	}
 	promised, err := readPromises(x.r.Header, "")
 	if err != nil {
 		return s3xml.Element{}, err
@@ -144,7 +156,13 @@ func (x *exchange) readXML(root string, limits s3xml.Limits) (s3xml.Element, err
 	if err != nil {
 		return s3xml.Element{}, err
 	}
-	e, err := s3xml.Parse(io.TeeReader(p, check), limits)
+	body := io.TeeReader(p, check)
+	if x.r.ContentLength == 0 {
+		// What was promised of a body that somebody has removed is not kept.
+		_, err := io.Copy(io.Discard, body)
+		return s3xml.Element{}, errors.Join(err, check.verify())
+	}
+	e, err := s3xml.Parse(body, limits)
 	switch {
 	case errors.Is(err, s3xml.ErrTooLarge):
 		return e, tooLongMessage(limits).because(err)
@@ -156,6 +174,19 @@ func (x *exchange) readXML(root string, limits s3xml.Limits) (s3xml.Element, err
 		return e, newError(codeMalformedXML)
 	}
 	return e, check.verify()
+}
+
+// repeats reports whether a name is in list twice, unless it is the one that may
+// be: of two elements, which one counts would be the reader's guess.
+func repeats(list []s3xml.Element, except string) bool {
+	seen := make(map[string]bool)
+	for _, e := range list {
+		if seen[e.Name] && e.Name != except {
+			return true
+		}
+		seen[e.Name] = true
+	}
+	return false
 }
 
 func tooLongMessage(limits s3xml.Limits) *apiError {

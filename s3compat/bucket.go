@@ -69,10 +69,13 @@ func checkOwnership(h http.Header) error {
 
 // readBucketConfiguration reads the body of CreateBucket, if there is one.
 func (x *exchange) readBucketConfiguration() error {
-	limits := s3xml.Limits{Bytes: 64 << 10, Depth: 8, Elements: 200}
+	limits := s3xml.Limits{Bytes: 64 << 10, Depth: 8, Elements: 200, Text: maxText}
 	config, err := x.readXML("CreateBucketConfiguration", limits)
 	if err != nil {
 		return err
+	}
+	if repeats(config.Children, "") {
+		return newError(codeMalformedXML)
 	}
 	location, given := "", false
 	for _, e := range config.Children {

@@ -1,6 +1,7 @@
 package s3compat_test
 
 import (
+	"encoding/base64"
 	"encoding/xml"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/vaultaire/vaultaire/engine"
 	"github.com/vaultaire/vaultaire/event"
 	"github.com/vaultaire/vaultaire/s3compat"
+	"github.com/vaultaire/vaultaire/s3compat/internal/sigv4/sigv4test"
 )
 
 const (
@@ -91,6 +93,7 @@ func TestCreateBucketHonorsOnlyWhatItCan(t *testing.T) {
 		{"<Other/>", "", 400, "MalformedXML"},
 		{"<CreateBucketConfiguration><Bogus/></CreateBucketConfiguration>", "", 400, "MalformedXML"},
 		{"<CreateBucketConfiguration><Tags/></CreateBucketConfiguration>", "", 501, "NotImplemented"},
+		{"<CreateBucketConfiguration><LocationConstraint>eu-west-1</LocationConstraint><LocationConstraint/></CreateBucketConfiguration>", "", 400, "MalformedXML"},
 		{`<!DOCTYPE a [<!ENTITY b "c">]>` + constraint("&b;"), "", 400, "MalformedXML"},
 		{"", "X-Amz-Acl: public-read", 501, "NotImplemented"},
 		{"", "X-Amz-Grant-Read: id=x", 501, "NotImplemented"},
@@ -113,6 +116,21 @@ func TestCreateBucketHonorsOnlyWhatItCan(t *testing.T) {
 	s.do(t, "PUT", "/bucket", "", "X-Amz-Acl: private", "X-Amz-Acl: public-read").want(t, 400, "InvalidArgument")
 	s.do(t, "PUT", "/bucket", "", "X-Amz-Acl: private", "X-Amz-Bucket-Object-Lock-Enabled: false", "X-Amz-Bucket-Namespace: global",
 		"X-Amz-Object-Ownership: BucketOwnerEnforced", "X-Amz-Expected-Bucket-Owner: alice").want(t, 200, "")
+}
+
+func TestABodyThatWasRemovedIsMissed(t *testing.T) {
+	t.Parallel()
+	s := newRig(t)
+	body := constraint("eu-west-1")
+	r := s.request(t, "PUT", "/bucket", "")
+	s.signer.Sign(r, sigv4test.Sum(body))
+	send(t, r).want(t, 400, "XAmzContentSHA256Mismatch")
+	s.do(t, "PUT", "/bucket", "", "Content-MD5: "+base64.StdEncoding.EncodeToString(md5Of(body))).want(t, 400, "BadDigest")
+	s.do(t, "PUT", "/bucket", "", "X-Amz-Checksum-Crc32: "+crcOf(body)).want(t, 400, "BadDigest")
+	s.do(t, "HEAD", "/bucket", "").want(t, 404, "")
+	s.do(t, "PUT", "/bucket", "", "Content-MD5: "+base64.StdEncoding.EncodeToString(md5Of(""))).want(t, 200, "")
+	raw := rawRequest(t, s, "PUT", "/another", "", nil)
+	assert.Contains(t, raw, "HTTP/1.1 200 OK", "no length is no body")
 }
 
 func TestAnotherRegionIsAskedForByItsName(t *testing.T) {

@@ -19,6 +19,9 @@ func readCondition(h http.Header) (container.Condition, error) {
 	if c.IfNoneMatch, err = readTags(h, "If-None-Match"); err != nil {
 		return c, err
 	}
+	for i, tag := range c.IfNoneMatch { // compares weakly: RFC 9110, section 13.1.2
+		c.IfNoneMatch[i] = strings.TrimPrefix(tag, weakPrefix)
+	}
 	c.IfModifiedSince = readDate(h, "If-Modified-Since")
 	c.IfUnmodifiedSince = readDate(h, "If-Unmodified-Since")
 	return c, nil
@@ -34,32 +37,60 @@ func readPutCondition(h http.Header) (container.Condition, error) {
 	return c, err
 }
 
+// readTags reads a list of entity tags. A header that is there and holds none
+// is refused: without its condition the request would be another.
 func readTags(h http.Header, name string) ([]string, error) {
-	tags := parseTags(strings.Join(h.Values(name), ","))
-	if len(tags) > container.MaxConditionTags {
-		return nil, invalidArgument(name, h.Get(name), "At most %d entity tags are accepted", container.MaxConditionTags)
+	values := h[name]
+	if len(values) == 0 {
+		return nil, nil
+	}
+	list := strings.Join(values, ",")
+	tags, ok := parseTags(list)
+	switch {
+	case !ok || len(tags) == 0:
+		return nil, invalidArgument(name, list, "The list of entity tags is malformed")
+	case len(tags) > container.MaxConditionTags:
+		return nil, invalidArgument(name, list, "At most %d entity tags are accepted", container.MaxConditionTags)
 	}
 	return tags, nil
 }
 
-// parseTags splits a list of entity tags, which may or may not be quoted.
-func parseTags(list string) []string {
-	var tags []string
-	for list != "" {
-		var tag string
+const weakPrefix = "W/"
+
+// parseTags splits a list of entity tags, which may or may not be quoted. Weak
+// tags keep their prefix and a quoted asterisk its quotes, so that no object has
+// such a tag.
+func parseTags(list string) (tags []string, ok bool) {
+	for {
 		list = strings.TrimLeft(list, " \t,")
-		list = strings.TrimPrefix(list, "W/")
-		if rest, quoted := strings.CutPrefix(list, `"`); quoted {
-			tag, list, _ = strings.Cut(rest, `"`)
-			tags = append(tags, tag)
-			continue
+		if list == "" {
+			return tags, true
 		}
-		tag, list, _ = strings.Cut(list, ",")
-		if tag = strings.TrimRight(tag, " \t"); tag != "" {
-			tags = append(tags, tag)
+		rest, weak := strings.CutPrefix(list, weakPrefix)
+		var tag string
+		if inner, quoted := strings.CutPrefix(rest, `"`); quoted {
+			if tag, list, ok = strings.Cut(inner, `"`); !ok {
+				return nil, false
+			}
+			list = strings.TrimLeft(list, " \t")
+			if list != "" && list[0] != ',' {
+				return nil, false
+			}
+			if tag == container.AnyTag {
+				tag = `"*"`
+			}
+		} else {
+			tag, list, _ = strings.Cut(rest, ",")
+			tag = strings.TrimRight(tag, " \t")
+			if tag == "" || weak || strings.Contains(tag, `"`) {
+				return nil, false
+			}
 		}
+		if weak {
+			tag = weakPrefix + tag
+		}
+		tags = append(tags, tag)
 	}
-	return tags
 }
 
 func readDate(h http.Header, name string) time.Time {

@@ -1,11 +1,15 @@
 package s3compat_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"io"
 	"iter"
+	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 
@@ -15,7 +19,10 @@ import (
 	"github.com/vaultaire/vaultaire/container"
 	"github.com/vaultaire/vaultaire/driver"
 	"github.com/vaultaire/vaultaire/driver/memory"
+	"github.com/vaultaire/vaultaire/engine/catalog"
+	"github.com/vaultaire/vaultaire/engine/catalog/pebblestore"
 	"github.com/vaultaire/vaultaire/event"
+	"github.com/vaultaire/vaultaire/s3compat"
 	"github.com/vaultaire/vaultaire/s3compat/internal/sigv4/sigv4test"
 )
 
@@ -93,6 +100,36 @@ func TestDamageIsAnErrorAndNeverWrongBytes(t *testing.T) {
 	res.want(t, 503, "ServiceUnavailable")
 	assert.Equal(t, "1", res.header.Get("Retry-After"))
 	s.wantEvent(t, event.PutArtifact, event.Failed)
+}
+
+// A brokenStore cannot write once it is broken.
+type brokenStore struct {
+	catalog.Store
+	broken atomic.Bool
+}
+
+func (s *brokenStore) Update(ctx context.Context, fn func(context.Context, catalog.Txn) error) error {
+	if s.broken.Load() {
+		return errors.New("the disk is away")
+	}
+	return s.Store.Update(ctx, fn)
+}
+
+func TestAFailureOfOneDeletionOfManyIsLogged(t *testing.T) {
+	t.Parallel()
+	memoryStore, err := pebblestore.OpenMemory(t.Context())
+	require.NoError(t, err)
+	store := &brokenStore{Store: memoryStore}
+	var logged bytes.Buffer
+	s := serveStore(t, store, memory.New(), func(s3 http.Handler) (http.Handler, string) { return s3, "" },
+		s3compat.WithLogger(slog.New(slog.NewTextHandler(&logged, nil)))).withBucket(t)
+	s.do(t, "PUT", "/bucket/k", "x").want(t, 200, "")
+	store.broken.Store(true)
+	d := s.deleteObjects(t, "<Delete><Object><Key>k</Key></Object></Delete>")
+	store.broken.Store(false)
+	require.Len(t, d.Error, 1)
+	assert.Equal(t, "InternalError", d.Error[0].Code)
+	assert.Contains(t, logged.String(), "the disk is away")
 }
 
 func TestAClosedEngineIsUnavailable(t *testing.T) {

@@ -24,7 +24,11 @@ const (
 )
 
 // deleteLimits let 1000 keys of 1024 bytes through, escaped byte by byte.
-var deleteLimits = s3xml.Limits{Bytes: 8 << 20, Depth: 3, Elements: 8 * maxDeletes}
+var deleteLimits = s3xml.Limits{Bytes: 8 << 20, Depth: 3, Elements: 8 * maxDeletes, Text: maxText}
+
+// maxText is the most text of an element: more than any key or value that could
+// be accepted.
+const maxText = 8 << 10
 
 // A deletion is one key of a DeleteObjects, and how it went.
 type deletion struct {
@@ -75,6 +79,9 @@ func (x *exchange) readDeletions() (list []deletion, quiet bool, err error) {
 	if root.Name == "" {
 		return nil, false, newError(codeMissingRequestBody)
 	}
+	if repeats(root.Children, "Object") {
+		return nil, false, newError(codeMalformedXML)
+	}
 	for _, e := range root.Children {
 		switch e.Name {
 		case "Quiet":
@@ -97,12 +104,20 @@ func (x *exchange) readDeletions() (list []deletion, quiet bool, err error) {
 }
 
 func newDeletion(object s3xml.Element) (d deletion, err error) {
+	if repeats(object.Children, "") {
+		return d, newError(codeMalformedXML)
+	}
 	for _, e := range object.Children {
 		switch e.Name {
 		case "Key":
 			d.key = e.Text
 		case "ETag":
-			d.condition.IfMatch = parseTags(e.Text)
+			// One that is empty must not make the deletion unconditional.
+			tags, ok := parseTags(e.Text)
+			if !ok || len(tags) != 1 {
+				return d, newError(codeMalformedXML)
+			}
+			d.condition.IfMatch = tags
 		case "VersionId", "LastModifiedTime", "Size":
 			if e.Text != "" {
 				d.unsupported = e.Name
@@ -135,6 +150,7 @@ func (x *exchange) delete(ctx context.Context, d *deletion) {
 		return
 	}
 	d.err = asAPIError(err, target{objectLevel, x.target.bucket, d.key})
+	x.logFailure(ctx, d.err, err)
 }
 
 func (d *deletion) refusal() error {

@@ -189,12 +189,18 @@ func (x *exchange) fail(err error) {
 	if !x.recorded && !isEngines(err) {
 		_ = x.h.engine.Refuse(x.ctx, x.operation.op, x.target.bucket, x.target.key, e)
 	}
-	if e.row().status >= 500 && e.code != codeNotImplemented && e.code != codeSlowDown {
-		x.h.config.logger.ErrorContext(x.ctx, "S3 request failed",
-			"request_id", x.id, "api", x.operation.name, "error", err)
-	}
+	x.logFailure(x.ctx, e, err)
 	if !x.started {
 		x.writeError(e)
+	}
+}
+
+// logFailure logs err, which the client is told as e, if it is a failure of
+// ours.
+func (x *exchange) logFailure(ctx context.Context, e *apiError, err error) {
+	if e.row().status >= 500 && e.code != codeNotImplemented && e.code != codeSlowDown {
+		x.h.config.logger.ErrorContext(ctx, "S3 request failed",
+			"request_id", x.id, "api", x.operation.name, "error", err)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/vaultaire/vaultaire/driver"
 	"github.com/vaultaire/vaultaire/driver/memory"
 	"github.com/vaultaire/vaultaire/engine"
+	"github.com/vaultaire/vaultaire/engine/catalog"
 	"github.com/vaultaire/vaultaire/engine/catalog/pebblestore"
 	"github.com/vaultaire/vaultaire/event"
 	"github.com/vaultaire/vaultaire/event/eventtest"
@@ -63,9 +64,16 @@ func serve(t *testing.T, mount func(http.Handler) (http.Handler, string), opts .
 // serveOver is serve with bytes in d.
 func serveOver(t *testing.T, d driver.Driver, mount func(http.Handler) (http.Handler, string), opts ...s3compat.Option) *rig {
 	t.Helper()
-	r := &rig{events: new(eventtest.Recorder)}
 	store, err := pebblestore.OpenMemory(t.Context())
 	require.NoError(t, err)
+	return serveStore(t, store, d, mount, opts...)
+}
+
+// serveStore is serveOver with a catalog in store.
+func serveStore(t *testing.T, store catalog.Store, d driver.Driver, mount func(http.Handler) (http.Handler, string), opts ...s3compat.Option) *rig {
+	t.Helper()
+	r := &rig{events: new(eventtest.Recorder)}
+	var err error
 	r.engine, err = engine.New(t.Context(),
 		engine.WithCatalog(store), engine.WithDriver("memory", d), engine.WithSink(r.events))
 	require.NoError(t, err)

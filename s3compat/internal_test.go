@@ -261,13 +261,23 @@ func TestTokensOfContinuationTellMistakes(t *testing.T) {
 func TestEntityTagsAreSplit(t *testing.T) {
 	t.Parallel()
 	for list, want := range map[string][]string{
-		"": nil, " , ": nil, "*": {"*"}, `"a"`: {"a"}, "a": {"a"}, `W/"a"`: {"a"}, `"a", b , "c,d",W/"e"`: {"a", "b", "c,d", "e"},
-		`"a`: {"a"}, `""`: {""},
+		"*": {"*"}, `"a"`: {"a"}, "a": {"a"}, `W/"a"`: {"W/a"}, `"a", b , "c,d",W/"e"`: {"a", "b", "c,d", "W/e"},
+		`""`: {""}, `"*"`: {`"*"`}, ",, a ,": {"a"},
 	} {
-		assert.Equal(t, want, parseTags(list), list)
+		tags, err := readTags(http.Header{"If-Match": {list}}, "If-Match")
+		require.NoError(t, err, list)
+		assert.Equal(t, want, tags, list)
 	}
-	_, err := readTags(http.Header{"If-Match": {strings.Repeat("a,", 101)}}, "If-Match")
-	assert.Equal(t, codeInvalidArgument, codeOf(err))
+	for _, list := range []string{"", " ", ",", " , ", "W/", "W/,", "W/a", `"a`, `a"`, `"a"b`, `"a" "b"`, `W/"`, strings.Repeat("a,", 101)} {
+		_, err := readTags(http.Header{"If-Match": {list}}, "If-Match")
+		assert.Equal(t, codeInvalidArgument, codeOf(err), list)
+	}
+	tags, err := readTags(http.Header{}, "If-Match")
+	require.NoError(t, err)
+	assert.Nil(t, tags)
+	c, err := readCondition(http.Header{"If-None-Match": {`W/"a","b"`}})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"a", "b"}, c.IfNoneMatch)
 }
 
 func TestHostsNameBuckets(t *testing.T) {

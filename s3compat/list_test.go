@@ -266,7 +266,13 @@ func TestDeleteObjectsRefusesBadBodies(t *testing.T) {
 		"not XML": "a", "cut off": "<Delete><Object>", "nothing": "<Delete/>", "no key": "<Delete><Object/></Delete>",
 		"another root": "<Remove><Object><Key>a</Key></Object></Remove>", "too many": many, "bomb": bomb,
 		"unknown": "<Delete><Key>a</Key></Delete>", "deep": "<Delete><Object><Key><a><b/></a></Key></Object></Delete>",
-		"two": "<Delete><Object><Key>a</Key></Object></Delete><Delete/>",
+		"two":        "<Delete><Object><Key>a</Key></Object></Delete><Delete/>",
+		"two keys":   "<Delete><Object><Key>b</Key><Key>a</Key></Object></Delete>",
+		"two tags":   `<Delete><Object><Key>a</Key><ETag>"x"</ETag><ETag>*</ETag></Object></Delete>`,
+		"two quiets": "<Delete><Quiet>true</Quiet><Object><Key>a</Key></Object><Quiet>false</Quiet></Delete>",
+		"empty tag":  "<Delete><Object><Key>a</Key><ETag></ETag></Object></Delete>",
+		"no tag":     "<Delete><Object><Key>a</Key><ETag> , </ETag></Object></Delete>",
+		"long text":  "<Delete><Object><Key>" + strings.Repeat("a", 8193) + "</Key></Object></Delete>",
 	} {
 		s.do(t, "POST", "/bucket?delete", body).want(t, 400, "MalformedXML")
 		e := s.wantEvent(t, event.DeleteArtifact, event.Invalid)

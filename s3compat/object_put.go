@@ -21,6 +21,9 @@ func putObject(ctx context.Context, x *exchange) error {
 	if err != nil {
 		return err
 	}
+	if err := x.needLength(); err != nil {
+		return err
+	}
 	body, err := x.payload()
 	if err != nil {
 		return err
@@ -73,9 +76,10 @@ func putOptions(h http.Header) (opts engine.PutOptions, err error) {
 	if opts.Metadata, err = readMetadata(h); err != nil {
 		return opts, err
 	}
+	encoding, _ := contentEncoding(h)
 	opts.Headers = container.ContentHeaders{
 		ContentType:        h.Get("Content-Type"),
-		ContentEncoding:    contentEncoding(h),
+		ContentEncoding:    encoding,
 		ContentLanguage:    strings.Join(h.Values("Content-Language"), ","),
 		ContentDisposition: h.Get("Content-Disposition"),
 		CacheControl:       strings.Join(h.Values("Cache-Control"), ","),
@@ -87,16 +91,20 @@ func putOptions(h http.Header) (opts engine.PutOptions, err error) {
 	return opts, nil
 }
 
-// contentEncoding is the encoding that is stored. aws-chunked is one of the
-// request, which the object does not have.
-func contentEncoding(h http.Header) string {
+// contentEncoding is the encoding that is stored, and whether it is all that h
+// has: aws-chunked is one of the request, which the object does not have.
+func contentEncoding(h http.Header) (stored string, all bool) {
 	var kept []string
+	all = true
 	for token := range strings.SplitSeq(strings.Join(h.Values("Content-Encoding"), ","), ",") {
-		if token = strings.Trim(token, " \t"); token != "" && !strings.EqualFold(token, "aws-chunked") {
+		token = strings.Trim(token, " \t")
+		if strings.EqualFold(token, "aws-chunked") {
+			all = false
+		} else if token != "" {
 			kept = append(kept, token)
 		}
 	}
-	return strings.Join(kept, ",")
+	return strings.Join(kept, ","), all
 }
 
 // readMetadata reads x-amz-meta-*. Names are kept in lower case, values byte

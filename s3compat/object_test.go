@@ -33,7 +33,7 @@ func TestAnObjectIsReadBackAsItWasPut(t *testing.T) {
 	s := newRig(t).withBucket(t)
 	put := s.do(t, "PUT", "/bucket/a/key", "hello",
 		"Content-Type: text/plain", "Content-Language: de", "Content-Disposition: inline", "Cache-Control: no-cache",
-		"Expires: Thu, 01 Dec 2033 16:00:00 GMT", "Content-Encoding: gzip, aws-chunked",
+		"Expires: Thu, 01 Dec 2033 16:00:00 GMT", "Content-Encoding: gzip",
 		"X-Amz-Meta-Color: red", "X-Amz-Meta-Color: blue", "X-Amz-Meta-Name: J\xf6rg", "X-Amz-Storage-Class: STANDARD_IA", "X-Amz-Acl: private")
 	put.want(t, 200, "")
 	etag := `"` + hex.EncodeToString(md5Of("hello")) + `"`
@@ -195,6 +195,18 @@ func TestConditionsOfWrites(t *testing.T) {
 	s.do(t, "PUT", "/bucket/k", "3", "Content-Range: bytes 0-0/2").want(t, 400, "InvalidArgument")
 	assert.Equal(t, "2", s.do(t, "GET", "/bucket/k", "").body)
 
+	current := s.do(t, "HEAD", "/bucket/k", "").header.Get("ETag")
+	for _, h := range []string{"If-Match: ", "If-Match: ,", "If-Match: W/", "If-Match: " + current + "x", "If-None-Match: ", "If-None-Match: , "} {
+		s.events.Reset()
+		s.do(t, "PUT", "/bucket/k", "4", h).want(t, 400, "InvalidArgument")
+		s.wantEvent(t, event.PutArtifact, event.Invalid)
+		s.do(t, "DELETE", "/bucket/k", "", h).want(t, 400, "InvalidArgument")
+	}
+	s.do(t, "PUT", "/bucket/k", "4", "If-Match: W/"+current).want(t, 412, "PreconditionFailed")
+	s.do(t, "PUT", "/bucket/k", "4", `If-Match: "*"`).want(t, 412, "PreconditionFailed")
+	s.do(t, "PUT", "/bucket/k", "4", `If-None-Match: "*"`).want(t, 501, "NotImplemented")
+	assert.Equal(t, "2", s.do(t, "GET", "/bucket/k", "").body)
+
 	s.do(t, "DELETE", "/bucket/k", "", "If-Match: "+etag).want(t, 412, "PreconditionFailed")
 	s.do(t, "DELETE", "/bucket/k", "", "If-None-Match: *").want(t, 501, "NotImplemented")
 	s.do(t, "DELETE", "/bucket/k", "", "If-Match: *").want(t, 204, "")
@@ -316,7 +328,11 @@ func TestUnsignedAndChunkedPayloadsAreStoredWithoutTheirFraming(t *testing.T) {
 		}
 		read := s.do(t, "GET", "/bucket/k", "")
 		assert.Equal(t, data, read.body, payload)
-		assert.Empty(t, read.header.Get("Content-Encoding"))
+		if payload == sigv4test.Unsigned {
+			assert.Empty(t, read.header.Get("Content-Encoding"))
+		} else {
+			assert.Equal(t, "gzip", read.header.Get("Content-Encoding"))
+		}
 	}
 	bad := []string{"x-amz-checksum-crc32:" + crcOf("other")}
 	s.putChunked(t, sigv4test.UnsignedChunksTrailer, data, "x", bad).want(t, 400, "IncompleteBody")
@@ -331,7 +347,7 @@ func (r *rig) putChunked(t *testing.T, payload, announced, sent string, trailer 
 	body := sent
 	if payload != sigv4test.Unsigned {
 		req.Header.Set("X-Amz-Decoded-Content-Length", itoa(len(announced)))
-		req.Header.Set("Content-Encoding", "aws-chunked")
+		req.Header.Set("Content-Encoding", "gzip, AWS-Chunked")
 	}
 	if trailer != nil {
 		req.Header.Set("X-Amz-Trailer", "x-amz-checksum-crc32")
@@ -369,6 +385,20 @@ func TestFramingIsRefusedWhereThereIsNoObject(t *testing.T) {
 	send(t, req).want(t, 400, "InvalidArgument")
 	s.wantEvent(t, event.CreateContainer, event.Invalid)
 	s.do(t, "PUT", "/bucket/k", "x", "X-Amz-Trailer: x-amz-checksum-crc32").want(t, 400, "MalformedTrailerError")
+}
+
+func TestFramingIsNeverStoredAsData(t *testing.T) {
+	t.Parallel()
+	s := newRig(t).withBucket(t)
+	s.do(t, "PUT", "/bucket/k", "old").want(t, 200, "")
+	const chunked = "5\r\nhello\r\n0\r\n\r\n"
+	for _, header := range []string{"Content-Encoding: aws-chunked", "Content-Encoding: gzip,AWS-CHUNKED", "X-Amz-Decoded-Content-Length: 5"} {
+		s.do(t, "PUT", "/bucket/k", chunked, header).want(t, 400, "InvalidRequest")
+		r := s.request(t, "PUT", "/bucket/k", chunked, header)
+		s.signer.Sign(r, sigv4test.Unsigned)
+		send(t, r).want(t, 400, "InvalidRequest")
+	}
+	assert.Equal(t, "old", s.do(t, "GET", "/bucket/k", "").body)
 }
 
 func TestAnObjectNeedsALength(t *testing.T) {

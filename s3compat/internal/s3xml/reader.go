@@ -23,6 +23,7 @@ type Limits struct {
 	Bytes    int64
 	Depth    int // elements within elements, the root included
 	Elements int
+	Text     int // bytes of what stands between two tags, decoded, or in one
 }
 
 // An Element is an element with its content: either character data or other
@@ -164,14 +165,22 @@ func (p *parser) comment() error {
 	if err := p.literal("--"); err != nil {
 		return err
 	}
-	text, err := p.until("-->")
-	if err != nil {
-		return err
+	for hyphens := 0; hyphens < 2; {
+		c, err := p.next()
+		if err != nil {
+			return err
+		}
+		if c == '-' {
+			hyphens++
+		} else {
+			hyphens = 0
+		}
 	}
-	if strings.Contains(text, "--") || strings.HasSuffix(text, "-") {
-		return malformed("a comment holds two hyphens")
+	c, err := p.next()
+	if err == nil && c != '>' {
+		err = malformed("a comment holds two hyphens")
 	}
-	return nil
+	return err
 }
 
 func (p *parser) literal(want string) error {
@@ -187,6 +196,14 @@ func (p *parser) literal(want string) error {
 	return nil
 }
 
+// fits refuses text of more than the limit before it is kept.
+func (p *parser) fits(length int) error {
+	if length > p.limits.Text {
+		return malformed("it holds text of more than %d bytes", p.limits.Text)
+	}
+	return nil
+}
+
 func (p *parser) until(end string) (string, error) {
 	var b []byte
 	for {
@@ -195,6 +212,9 @@ func (p *parser) until(end string) (string, error) {
 			return "", err
 		}
 		b = append(b, c)
+		if err := p.fits(len(b) - len(end)); err != nil {
+			return "", err
+		}
 		if bytes.HasSuffix(b, []byte(end)) {
 			return checked(string(b[:len(b)-len(end)]))
 		}
@@ -238,14 +258,10 @@ func (p *parser) content(e Element, name string, depth int) (Element, error) {
 			if err := p.endTag(name); err != nil {
 				return Element{}, err
 			}
+			if len(e.Children) > 0 {
+				return e, beside(e, &text)
+			}
 			e.Text = text.String()
-			if len(e.Children) == 0 {
-				return e, nil
-			}
-			if strings.Trim(e.Text, " \t\r\n") != "" {
-				return Element{}, malformed("<%s> holds text beside elements", e.Name)
-			}
-			e.Text = ""
 			return e, nil
 		case '?':
 			err = p.instruction()
@@ -253,6 +269,9 @@ func (p *parser) content(e Element, name string, depth int) (Element, error) {
 			err = p.commentOrData(&text)
 		default:
 			p.unread()
+			if err := beside(e, &text); err != nil {
+				return Element{}, err
+			}
 			var child Element
 			child, err = p.element(depth + 1)
 			e.Children = append(e.Children, child)
@@ -261,6 +280,16 @@ func (p *parser) content(e Element, name string, depth int) (Element, error) {
 			return Element{}, err
 		}
 	}
+}
+
+// beside forgets the white space between an element's children, and refuses
+// other text there.
+func beside(e Element, text *strings.Builder) error {
+	if strings.Trim(text.String(), " \t\r\n") != "" {
+		return malformed("<%s> holds text beside elements", e.Name)
+	}
+	text.Reset()
+	return nil
 }
 
 func (p *parser) commentOrData(text *strings.Builder) error {
@@ -280,7 +309,7 @@ func (p *parser) commentOrData(text *strings.Builder) error {
 		return err
 	}
 	text.WriteString(lines.Replace(data))
-	return nil
+	return p.fits(text.Len())
 }
 
 // checked refuses bytes that are not UTF-8 and characters that may not stand

@@ -16,7 +16,7 @@ import (
 	"github.com/vaultaire/vaultaire/s3compat/internal/s3xml"
 )
 
-var limits = s3xml.Limits{Bytes: 1 << 16, Depth: 4, Elements: 50}
+var limits = s3xml.Limits{Bytes: 1 << 16, Depth: 4, Elements: 50, Text: 1 << 17}
 
 func write(t *testing.T, value string) string {
 	t.Helper()
@@ -122,10 +122,30 @@ func TestParseRefusesBombs(t *testing.T) {
 func TestParseAcceptsADocumentOfExactlyTheLimit(t *testing.T) {
 	t.Parallel()
 	doc := "<a>" + strings.Repeat("x", 9) + "</a>"
-	_, err := s3xml.Parse(strings.NewReader(doc), s3xml.Limits{Bytes: int64(len(doc)), Depth: 1, Elements: 1})
+	_, err := s3xml.Parse(strings.NewReader(doc), s3xml.Limits{Bytes: int64(len(doc)), Depth: 1, Elements: 1, Text: 9})
 	require.NoError(t, err)
-	_, err = s3xml.Parse(strings.NewReader(doc), s3xml.Limits{Bytes: int64(len(doc)) - 1, Depth: 1, Elements: 1})
+	_, err = s3xml.Parse(strings.NewReader(doc), s3xml.Limits{Bytes: int64(len(doc)) - 1, Depth: 1, Elements: 1, Text: 9})
 	require.ErrorIs(t, err, s3xml.ErrTooLarge)
+}
+
+func TestParseKeepsNoMoreTextThanTheLimit(t *testing.T) {
+	t.Parallel()
+	limits := s3xml.Limits{Bytes: 1 << 20, Depth: 3, Elements: 1 << 10, Text: 9}
+	long := strings.Repeat("x", 100)
+	for _, doc := range []string{
+		"<a>" + long, "<a>xxxxx<![CDATA[xxxxx]]><", "<a><![CDATA[" + long, "<a>xxxxxxxxx&lt;", "<a>xxxxx<!--c-->xxxxx",
+		`<a b="` + long, "<?" + long, "<a>" + strings.Repeat(" ", 10),
+	} {
+		_, err := s3xml.Parse(io.MultiReader(strings.NewReader(doc), iotest.ErrReader(errors.New("read on"))), limits)
+		assert.ErrorIs(t, err, s3xml.ErrMalformed, "%q", doc)
+	}
+	for _, doc := range []string{
+		"<a>" + long[:9] + "</a>", "<a>" + strings.Repeat("&#x78;", 9) + "</a>", "<a><![CDATA[" + long[:9] + "]]></a>",
+		"<a><!--" + strings.Repeat("c", 1000) + "--></a>", "<a>" + strings.Repeat("\n\t<b/>\n", 100) + "</a>",
+	} {
+		_, err := s3xml.Parse(strings.NewReader(doc), limits)
+		assert.NoError(t, err, "%q", doc)
+	}
 }
 
 func TestParseReturnsTheReadersOwnError(t *testing.T) {

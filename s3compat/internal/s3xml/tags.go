@@ -74,6 +74,9 @@ func (p *parser) attribute() error {
 		default:
 			value = append(value, c)
 		}
+		if err := p.fits(len(value)); err != nil {
+			return err
+		}
 	}
 }
 

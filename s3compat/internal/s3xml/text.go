@@ -44,6 +44,9 @@ func (p *parser) text(text *strings.Builder) error {
 		default:
 			b = append(b, c)
 		}
+		if err := p.fits(text.Len() + len(b)); err != nil {
+			return err
+		}
 	}
 }
 
