@@ -27,6 +27,7 @@ type Engine struct {
 	sink     event.Sink
 	logger   *slog.Logger
 	clock    func() time.Time
+	reserve  reserve
 
 	calls     driver.Gate // calls that run, open readers included
 	readers   *readers    // contents that are being read
@@ -68,6 +69,7 @@ func newEngine(ctx context.Context, c *config, cat *catalog.Catalog) (*Engine, e
 		sink:     event.Multi(c.sinks...),
 		logger:   c.logger,
 		clock:    c.clock,
+		reserve:  c.reserve,
 		readers:  newReaders(),
 	}
 	for _, d := range c.drivers {

@@ -17,14 +17,20 @@ type intake struct {
 	src      io.Reader
 	promised int64 // bytes that src is to yield; -1 if unknown
 	expected container.Digests
+	reserve  reserve
 	digester *digester
 	// makeTrailer is called once, when all bytes have arrived and are right.
 	makeTrailer func(size int64, sums container.Digests) ([]byte, error)
 
 	size    int64  // bytes that src has yielded
+	asked   int64  // size when the reserve was last asked
 	trailer []byte // what of it is still to be read; nil before the end of src
 	err     error  // what further reads return
 }
+
+// reserveStep is after how many bytes the reserve is asked again. Streams at the
+// same time may take so much of it each.
+const reserveStep = 1 << 20
 
 // Read is called by a driver, on whatever goroutine.
 func (in *intake) Read(p []byte) (int, error) {
@@ -56,6 +62,12 @@ func (in *intake) readSource(p []byte) (int, error) {
 	}
 	if in.size > container.MaxSize {
 		return 0, fmt.Errorf("%w: source yields more than %d bytes", container.ErrTooLarge, int64(container.MaxSize))
+	}
+	if in.size-in.asked >= reserveStep {
+		in.asked = in.size
+		if err := in.reserve.admit(in.ctx, 0); err != nil {
+			return 0, err
+		}
 	}
 	in.digester.write(p[:n])
 	switch {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,6 +24,7 @@ type config struct {
 	sinks    []event.Sink
 	logger   *slog.Logger
 	clock    func() time.Time
+	reserve  reserve
 }
 
 type namedDriver struct {
@@ -111,6 +113,22 @@ func WithLogger(l *slog.Logger) Option {
 			return fmt.Errorf("%w: WithLogger needs a logger", container.ErrInvalid)
 		}
 		c.logger = l
+		return nil
+	}
+}
+
+// WithReserve makes every Put fail with ErrNoSpace that would leave fewer than
+// min bytes of what free says is free, while reads and deletes go on. free is
+// called at the start of each Put and for each MiB of it, and may be called
+// concurrently. It belongs to a catalog that shares its disk with a driver: a
+// catalog that cannot write stops until it is opened again. There is no reserve
+// by default, except in package embedded.
+func WithReserve(min int64, free func(ctx context.Context) (int64, error)) Option {
+	return func(c *config) error {
+		if min < 0 || free == nil {
+			return fmt.Errorf("%w: WithReserve needs a number of bytes and a function", container.ErrInvalid)
+		}
+		c.reserve = reserve{min, free}
 		return nil
 	}
 }

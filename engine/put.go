@@ -67,6 +67,9 @@ func (e *Engine) Put(ctx context.Context, name, key string, src io.Reader, opts 
 	if err := scope.CheckPut(ctx, name, key, opts.Condition); err != nil {
 		return a, err
 	}
+	if err := e.reserve.admit(ctx, opts.Size); err != nil {
+		return a, err
+	}
 	p, err := e.newPut(ctx, op, src, opts)
 	if err != nil {
 		return a, err
@@ -132,6 +135,7 @@ func (e *Engine) newPut(ctx context.Context, op *operation, src io.Reader, opts 
 		ctx:         ctx,
 		src:         src,
 		promised:    -1,
+		reserve:     e.reserve,
 		expected:    opts.Expect,
 		digester:    digester,
 		makeTrailer: p.makeTrailer,

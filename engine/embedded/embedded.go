@@ -22,6 +22,10 @@ import (
 	"github.com/vaultaire/vaultaire/engine/catalog/pebblestore"
 )
 
+// Reserve is how many bytes of the disk puts leave free, 256 MiB, unless
+// engine.WithReserve says otherwise.
+const Reserve = 256 << 20
+
 // DriverName is the name of the local driver in the engines that Open returns.
 const DriverName = "local"
 
@@ -81,6 +85,7 @@ func Open(ctx context.Context, dir string, opts ...engine.Option) (*engine.Engin
 	eng, err := engine.New(ctx, append([]engine.Option{
 		engine.WithCatalog(store),
 		engine.WithDriver(DriverName, blobs),
+		engine.WithReserve(Reserve, store.FreeSpace),
 	}, opts...)...)
 	if err != nil {
 		return nil, fmt.Errorf("embedded: %w", errors.Join(err, blobs.Close(ctx), store.Close(ctx)))

@@ -104,6 +104,17 @@ func TestBlobsOfAnotherCatalogAreRefused(t *testing.T) {
 	require.ErrorIs(t, err, container.ErrInvalid)
 }
 
+func TestTheDiskHasAReserve(t *testing.T) {
+	t.Parallel()
+	eng, err := embedded.Open(t.Context(), t.TempDir(), engine.WithReserve(0, func(context.Context) (int64, error) { return -1, nil }))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = eng.Close(context.Background()) })
+	_, err = eng.CreateContainer(t.Context(), "c", engine.CreateContainerOptions{})
+	require.NoError(t, err)
+	_, err = eng.Put(t.Context(), "c", "k", strings.NewReader("x"), engine.PutOptions{})
+	require.ErrorIs(t, err, container.ErrNoSpace)
+}
+
 func TestABadOptionLeavesTheDirectoryFree(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

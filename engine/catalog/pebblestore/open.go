@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -32,6 +33,7 @@ type Options struct {
 
 // A Store is a [catalog.Store] in a directory.
 type Store struct {
+	dir    string
 	db     *pebble.DB
 	lock   *pebble.Lock
 	fence  *fence
@@ -74,7 +76,7 @@ func Open(ctx context.Context, dir string, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := newStore(fsys, lock, opts)
+	s := newStore(fsys, dir, lock, opts)
 	if err := s.openPebble(dir, opts); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
@@ -111,13 +113,14 @@ func locate(fsys vfs.FS, dir string) (vfs.FS, string, error) {
 	return fsys, dir, nil
 }
 
-func newStore(fsys vfs.FS, lock *pebble.Lock, opts Options) *Store {
+func newStore(fsys vfs.FS, dir string, lock *pebble.Lock, opts Options) *Store {
 	log := opts.Logger
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
 	p := &poison{log: log}
 	return &Store{
+		dir:       dir,
 		lock:      lock,
 		fence:     newFence(fsys, p),
 		poison:    p,
@@ -142,6 +145,19 @@ func (s *Store) openPebble(dir string, opts Options) error {
 		return fmt.Errorf("pebblestore: open %s: %w", dir, errors.Join(err, s.closePebble()))
 	}
 	return nil
+}
+
+// FreeSpace returns how many bytes the disk of the store has left for its user.
+// It works without the store, so also after Close.
+func (s *Store) FreeSpace(ctx context.Context) (int64, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	usage, err := s.fence.GetDiskUsage(s.dir)
+	if err != nil {
+		return 0, fmt.Errorf("pebblestore: free space of %s: %w", s.dir, err)
+	}
+	return int64(min(usage.AvailBytes, math.MaxInt64)), nil
 }
 
 // Close implements [catalog.Store]. Once no call runs any more, closing Pebble
