@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 
 	"github.com/vaultaire/vaultaire/s3compat/internal/awschunked"
@@ -27,7 +26,7 @@ type payload struct {
 
 // payload returns the payload of the request, which may be empty.
 func (x *exchange) payload() (payload, error) {
-	var body io.Reader = &clientReader{x.r.Body}
+	var body io.Reader = &clientReader{x}
 	if x.awaitsContinue() {
 		body = &continueReader{x, body}
 	}
@@ -99,20 +98,6 @@ func (l *limitedReader) Read(b []byte) (int, error) {
 		return 0, newError(codeEntityTooLarge, "MaxSizeAllowed", itoa(l.most))
 	}
 	return n, err
-}
-
-// A clientReader says of every failure to read a body that it is the client's.
-type clientReader struct{ src io.Reader }
-
-func (c *clientReader) Read(b []byte) (int, error) {
-	n, err := c.src.Read(b)
-	switch {
-	case err == nil || err == io.EOF:
-		return n, err
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return n, newError(codeRequestTimeout).because(err)
-	}
-	return n, newError(codeIncompleteBody).because(err)
 }
 
 // awaitsContinue reports whether the client awaits 100 Continue before it sends

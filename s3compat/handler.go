@@ -19,6 +19,10 @@ import (
 
 // A Handler answers S3 requests out of an engine. It may serve at the root of a
 // host, behind [http.StripPrefix], or behind [Mount].
+//
+// It cuts off a client that neither sends nor takes a byte of a body for a
+// minute. To this end it sets the deadlines of the connection while it serves a
+// request, in place of those of the [http.Server].
 type Handler struct {
 	engine   *engine.Engine
 	config   *config
@@ -58,6 +62,8 @@ type exchange struct {
 	w http.ResponseWriter
 	r *http.Request
 
+	control *http.ResponseController // of w
+
 	id, hostID string // of the request, as the client is told
 	target     target
 	operation  operation
@@ -67,6 +73,7 @@ type exchange struct {
 	ctx      context.Context // with what is known so far; for recording a refusal
 	recorded bool            // the operation has reached the engine, which records it
 	started  bool            // the head of the answer is sent
+	bodyRead bool            // to its end
 	// continued says that 100 Continue is sent for a body of no bytes; for
 	// others net/http sends it.
 	continued bool
@@ -77,6 +84,7 @@ func newExchange(h *Handler, w http.ResponseWriter, r *http.Request) *exchange {
 	_, _ = rand.Read(random[:]) // crypto/rand never fails
 	x := &exchange{
 		h: h, w: w, r: r,
+		control:   http.NewResponseController(w),
 		id:        fmt.Sprintf("%X", random[:8]),
 		hostID:    base64.StdEncoding.EncodeToString(random[8:]),
 		operation: operation{op: event.Unknown},

@@ -25,7 +25,7 @@ func getObject(ctx context.Context, x *exchange) error {
 	defer func() { _ = reader.Close() }() // all bytes are sent by then, or the reader has said why not
 	x.recorded = true
 	off, n := reader.Range()
-	body := &lateWriter{w: x.w, head: func() { x.objectHead(reader.Artifact(), off, n) }}
+	body := &lateWriter{w: &clientWriter{x}, head: func() { x.objectHead(reader.Artifact(), off, n) }}
 	if _, err := reader.WriteTo(body); err != nil {
 		if body.started {
 			return x.cutOff(ctx, err)

@@ -45,18 +45,23 @@ func rawSigned(t *testing.T, s *rig, r *http.Request, line, body string, headers
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 	require.NoError(t, err)
 	defer conn.Close()
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s HTTP/1.1\r\nHost: %s\r\n", line, r.URL.Host)
-	for _, name := range []string{"Authorization", "X-Amz-Date", "X-Amz-Content-Sha256"} {
-		fmt.Fprintf(&b, "%s: %s\r\n", name, r.Header.Get(name))
-	}
-	for _, h := range headers {
-		b.WriteString(h + "\r\n")
-	}
-	b.WriteString("\r\n" + body)
-	_, err = io.WriteString(conn, b.String())
+	_, err = io.WriteString(conn, rawHead(r, line, headers)+body)
 	require.NoError(t, err)
 	require.NoError(t, conn.(*net.TCPConn).CloseWrite())
 	answer, _ := io.ReadAll(conn) // a reset may follow what is wanted
 	return string(answer)
+}
+
+func rawHead(r *http.Request, line string, headers []string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s HTTP/1.1\r\nHost: %s\r\n", line, r.URL.Host)
+	for _, name := range []string{"Authorization", "X-Amz-Date", "X-Amz-Content-Sha256"} {
+		if value := r.Header.Get(name); value != "" {
+			fmt.Fprintf(&b, "%s: %s\r\n", name, value)
+		}
+	}
+	for _, h := range headers {
+		b.WriteString(h + "\r\n")
+	}
+	return b.String() + "\r\n"
 }

@@ -18,6 +18,8 @@ func (x *exchange) head(status int) {
 	if x.awaitsContinue() {
 		x.set("Connection", "close")
 	}
+	x.leaveBody()
+	_ = x.control.SetWriteDeadline(deadline(idleTimeout))
 	x.w.WriteHeader(status)
 }
 
@@ -26,7 +28,7 @@ func (x *exchange) head(status int) {
 func (x *exchange) writeXML(root string, content func(*s3xml.Writer)) {
 	x.set("Content-Type", "application/xml")
 	x.head(http.StatusOK)
-	w := s3xml.NewWriter(x.w, root, true)
+	w := s3xml.NewWriter(&clientWriter{x}, root, true)
 	content(w)
 	_ = w.Close()
 }
@@ -46,7 +48,7 @@ func (x *exchange) writeError(e *apiError) {
 	if x.r.Method == http.MethodHead {
 		return
 	}
-	w := s3xml.NewWriter(x.w, "Error", false)
+	w := s3xml.NewWriter(&clientWriter{x}, "Error", false)
 	w.Text("Code", string(e.code))
 	w.Text("Message", row.message)
 	for _, d := range e.details {
