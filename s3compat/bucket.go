@@ -43,6 +43,8 @@ func (x *exchange) bucketExists(ctx context.Context, exists error) error {
 	x.recorded = true
 	c, err := x.h.engine.StatContainer(ctx, x.target.bucket)
 	switch {
+	case errors.Is(err, container.ErrContainerNotFound): // deleted in between
+		return newError(codeOperationAborted).because(exists)
 	case err != nil && !errors.Is(err, container.ErrDenied):
 		return err
 	case err != nil || c.Owner.ID != x.identity.credential.Principal.ID:

@@ -102,10 +102,19 @@ func TestDamageIsAnErrorAndNeverWrongBytes(t *testing.T) {
 	s.wantEvent(t, event.PutArtifact, event.Failed)
 }
 
-// A brokenStore cannot write once it is broken.
+// A brokenStore cannot write while it is broken, and calls once what is to
+// happen before the next look.
 type brokenStore struct {
 	catalog.Store
-	broken atomic.Bool
+	broken     atomic.Bool
+	beforeView atomic.Pointer[func()]
+}
+
+func (s *brokenStore) View(ctx context.Context, fn func(context.Context, catalog.Reader) error) error {
+	if call := s.beforeView.Swap(nil); call != nil {
+		(*call)()
+	}
+	return s.Store.View(ctx, fn)
 }
 
 func (s *brokenStore) Update(ctx context.Context, fn func(context.Context, catalog.Txn) error) error {
@@ -130,6 +139,18 @@ func TestAFailureOfOneDeletionOfManyIsLogged(t *testing.T) {
 	require.Len(t, d.Error, 1)
 	assert.Equal(t, "InternalError", d.Error[0].Code)
 	assert.Contains(t, logged.String(), "the disk is away")
+}
+
+func TestABucketThatGoesWhileItIsCreatedAgainIsAConflict(t *testing.T) {
+	t.Parallel()
+	memoryStore, err := pebblestore.OpenMemory(t.Context())
+	require.NoError(t, err)
+	store := &brokenStore{Store: memoryStore}
+	s := serveStore(t, store, memory.New(), func(s3 http.Handler) (http.Handler, string) { return s3, "" }).withBucket(t)
+	remove := func() { assert.NoError(t, s.engine.DeleteContainer(ctxOf(t, alice), "bucket")) }
+	store.beforeView.Store(&remove) // CreateContainer does not look, it tries
+	s.do(t, "PUT", "/bucket", "").want(t, 409, "OperationAborted")
+	s.do(t, "PUT", "/bucket", "").want(t, 200, "")
 }
 
 func TestAClosedEngineIsUnavailable(t *testing.T) {

@@ -70,6 +70,7 @@ func inBubble(t *testing.T, test func(t *testing.T, s *rig, conn net.Conn)) {
 		server := &http.Server{Handler: h}
 		go func() { _ = server.Serve(l) }()
 		conn := l.dial()
+		require.NoError(t, conn.SetDeadline(time.Now().Add(24*time.Hour))) // of the bubble, so that nothing hangs
 		test(t, s, conn)
 		assert.NoError(t, conn.Close())
 		assert.NoError(t, server.Close())

@@ -52,6 +52,7 @@ const (
 	codeNoSuchUpload              errorCode = "NoSuchUpload"
 	codeNoSuchVersion             errorCode = "NoSuchVersion"
 	codeNotImplemented            errorCode = "NotImplemented"
+	codeOperationAborted          errorCode = "OperationAborted"
 	codePreconditionFailed        errorCode = "PreconditionFailed"
 	codeQuotaExceeded             errorCode = "QuotaExceeded"
 	codeRequestHeadersTooLarge    errorCode = "RequestHeaderSectionTooLarge"
@@ -110,6 +111,7 @@ var errorTable = map[errorCode]errorRow{
 	codeNoSuchUpload:              {404, "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.", container.ErrUploadNotFound},
 	codeNoSuchVersion:             {404, "The specified version does not exist.", container.ErrVersionNotFound},
 	codeNotImplemented:            {501, "A header you provided implies functionality that is not implemented", errors.ErrUnsupported},
+	codeOperationAborted:          {409, "A conflicting conditional operation is currently in progress against this resource. Please try again.", container.ErrExists},
 	codePreconditionFailed:        {412, "At least one of the pre-conditions you specified did not hold", container.ErrPrecondition},
 	codeQuotaExceeded:             {403, "Your account has exceeded its quota.", container.ErrQuota},
 	codeRequestHeadersTooLarge:    {400, "Your request header section exceeds the maximum allowed request header section size.", container.ErrTooLarge},

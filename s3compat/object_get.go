@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/vaultaire/vaultaire/container"
@@ -42,13 +44,14 @@ func headObject(ctx context.Context, x *exchange) error {
 	if err != nil {
 		return err
 	}
-	a, err := x.h.engine.Stat(ctx, x.target.bucket, x.target.key, engine.StatOptions{Condition: cond})
+	span := x.byteRange()
+	a, err := x.h.engine.Stat(ctx, x.target.bucket, x.target.key, engine.StatOptions{Range: span, Condition: cond})
 	if err != nil {
 		return x.readFailure(err, cond)
 	}
-	off, n, err := x.byteRange().Resolve(a.Size)
+	off, n, err := span.Resolve(a.Size)
 	if err != nil {
-		return x.readFailure(&container.StateError{Current: a, Err: err}, cond)
+		return err // cannot be: Stat has resolved it
 	}
 	x.objectHead(a, off, n)
 	return nil
@@ -115,15 +118,17 @@ func (x *exchange) setObject(a container.Artifact) {
 }
 
 // setMetadata shows user metadata. What the application has stored under names
-// that no header can have is counted, as Amazon counts it.
+// that no header can have, or that differ from another by case alone, is
+// counted, as Amazon counts it.
 func (x *exchange) setMetadata(metadata map[string]string) {
 	missing := int64(0)
-	for name, value := range metadata {
-		if !isToken(name) {
+	for _, name := range slices.Sorted(maps.Keys(metadata)) {
+		header := "x-amz-meta-" + strings.ToLower(name)
+		if _, taken := x.w.Header()[header]; taken || !isToken(name) {
 			missing++
 			continue
 		}
-		x.set("x-amz-meta-"+strings.ToLower(name), value)
+		x.set(header, metadata[name])
 	}
 	if missing > 0 {
 		x.set("x-amz-missing-meta", itoa(missing))

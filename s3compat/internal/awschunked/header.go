@@ -94,9 +94,9 @@ func framing(err error) error {
 	return err
 }
 
-// DecodedLength returns the length of the data, in bytes, that
+// decodedLength returns the length of the data, in bytes, that
 // x-amz-decoded-content-length announces. The error is an [*Error].
-func DecodedLength(h http.Header) (int64, error) {
+func decodedLength(h http.Header) (int64, error) {
 	const name = "x-amz-decoded-content-length"
 	values := h.Values(name)
 	if len(values) == 0 || values[0] == "" {

@@ -28,7 +28,6 @@ type Reader struct {
 	chain    *sigv4.Chain // nil: the chunks carry no signatures
 	trailer  bool         // the body may end in a trailer
 	checksum checksum
-	digest   container.Digest
 
 	length  int64     // of the data
 	missing int64     // bytes of the data that did not arrive yet
@@ -52,7 +51,7 @@ func NewReader(body io.Reader, h http.Header, mode sigv4.PayloadMode, chain *sig
 	if !mode.Streaming() || mode.Signed() != (chain != nil) {
 		return nil, errors.New("awschunked: mode and chain do not belong together")
 	}
-	length, err := DecodedLength(h)
+	length, err := decodedLength(h)
 	if err != nil {
 		return nil, err
 	}
@@ -84,10 +83,6 @@ func (r *Reader) Size() int64 { return r.length }
 // Announced returns the algorithm of the checksum that the trailer will bring,
 // or "" if it will bring none.
 func (r *Reader) Announced() container.Algorithm { return r.checksum.algorithm }
-
-// Checksum returns the checksum that the trailer brought, and whether there was
-// one. It is known, and verified, once the last byte was read.
-func (r *Reader) Checksum() (container.Digest, bool) { return r.digest, r.digest.Sum != "" }
 
 // Read implements [io.Reader].
 func (r *Reader) Read(p []byte) (int, error) {

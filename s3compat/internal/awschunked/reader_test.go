@@ -103,9 +103,7 @@ func TestEveryFramingIsReadHoweverItArrives(t *testing.T) {
 						r, err := u.reader(arrive(strings.NewReader(u.body)))
 						require.NoError(t, err)
 						require.NoError(t, iotest.TestReader(r, []byte(data)))
-						digest, ok := r.Checksum()
-						require.Equal(t, mode.Trailer(), ok)
-						require.Equal(t, r.Announced(), digest.Algorithm)
+						require.Equal(t, mode.Trailer(), r.Announced() != "")
 					}
 				})
 			}
@@ -132,9 +130,6 @@ func TestEveryChecksumIsVerified(t *testing.T) {
 			require.Equal(t, algorithm, r.Announced())
 			_, err = io.ReadAll(r)
 			require.NoError(t, err)
-			digest, ok := r.Checksum()
-			require.True(t, ok)
-			require.Equal(t, name+":"+digest.Base64(), line(name, h(), data))
 
 			u = newUpload(t, sigv4.UnsignedChunksTrailer, data, 0, line(name, h(), data+"x"))
 			_, err = u.read()
@@ -202,8 +197,6 @@ func TestAConsumerThatOnlyCountsDoesNotGetTheLastBytes(t *testing.T) {
 	require.Less(t, n, len(data))
 	_, again := r.Read(make([]byte, 1))
 	require.Equal(t, err, again)
-	_, ok := r.Checksum()
-	require.False(t, ok)
 }
 
 func TestAFailureOfTheSourcePasses(t *testing.T) {

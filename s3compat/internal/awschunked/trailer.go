@@ -5,8 +5,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-
-	"github.com/vaultaire/vaultaire/container"
 )
 
 const (
@@ -103,9 +101,5 @@ func (r *Reader) verifyTrailer(t trailer) error {
 	case r.missing > 0: // its checksum is wrong, but only because of that
 		return errLength()
 	}
-	if err := r.checksum.verify(t.fields[0].value); err != nil {
-		return err
-	}
-	r.digest = container.Digest{Algorithm: r.checksum.algorithm, Sum: string(r.checksum.hash.Sum(nil))}
-	return nil
+	return r.checksum.verify(t.fields[0].value)
 }
