@@ -82,6 +82,13 @@ func checkPath(path, signed string) error {
 		fmt.Errorf("the client has signed the path %q, of which something before the S3 handler has made %q", signed, path))
 }
 
+// IsVirtualHost reports whether a host, with or without a port, is that of a
+// bucket in virtual-host style, so that every path on it is a key. A handler
+// that keeps some paths for itself must not do so there.
+func (h *Handler) IsVirtualHost(host string) bool {
+	return hostBucket(host, h.config.domains) != ""
+}
+
 // hostBucket returns the bucket that a host of virtual-host style names, or "".
 func hostBucket(host string, domains []string) string {
 	if len(domains) == 0 {

@@ -1,26 +1,25 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/vaultaire/vaultaire/container"
 	"github.com/vaultaire/vaultaire/engine"
 	"github.com/vaultaire/vaultaire/metrics"
+	"github.com/vaultaire/vaultaire/s3compat"
+	"github.com/vaultaire/vaultaire/tenant"
 )
 
 // newHandler puts the operator's pages beside the S3 endpoint. It compares whole
 // paths and leaves every other one alone: a router that cleans paths would
 // change the keys in them.
-func newHandler(cfg *config, eng *engine.Engine, counts *metrics.Metrics, s3 http.Handler) http.Handler {
+func newHandler(eng *engine.Engine, counts *metrics.Metrics, s3 *s3compat.Handler) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(counts,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -30,30 +29,32 @@ func newHandler(cfg *config, eng *engine.Engine, counts *metrics.Metrics, s3 htt
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		page, ok := pages[r.URL.Path]
-		if !ok || cfg.isVirtualHost(r.Host) {
-			page = s3
+		switch {
+		case !ok || s3.IsVirtualHost(r.Host):
+			s3.ServeHTTP(w, r)
+		case r.Method != http.MethodGet && r.Method != http.MethodHead:
+			w.Header().Set("Allow", "GET, HEAD")
+			http.Error(w, "only GET and HEAD are allowed", http.StatusMethodNotAllowed)
+		default:
+			page.ServeHTTP(w, r)
 		}
-		page.ServeHTTP(w, r)
 	})
 }
 
-// isVirtualHost reports whether the host names a container, so that a path is a
-// key, whatever it looks like.
-func (cfg *config) isVirtualHost(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	return cfg.domain != "" && strings.HasSuffix(strings.ToLower(host), "."+strings.ToLower(cfg.domain))
-}
+// healthTenant is who asks for the server's health: a tenant of its own, so that
+// nobody's events and counts are mixed with those of the checks.
+const healthTenant tenant.ID = "-healthz-"
 
-// healthz answers 200 if the engine can read its catalog. It asks for a
-// container that nobody has.
+// healthz answers 200 if the engine can read its catalog. It lists the
+// containers of a tenant that has none.
 func healthz(eng *engine.Engine) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, err := eng.StatContainer(r.Context(), "-healthz-")
-		if err != nil && !errors.Is(err, container.ErrNotFound) {
-			http.Error(w, "the catalog cannot be read", http.StatusServiceUnavailable)
-			return
+		ctx := tenant.NewContext(r.Context(), healthTenant)
+		for _, err := range eng.ListContainers(ctx, engine.ListContainersOptions{}) {
+			if err != nil {
+				http.Error(w, "the catalog cannot be read", http.StatusServiceUnavailable)
+				return
+			}
 		}
 		fmt.Fprintln(w, "ok")
 	})

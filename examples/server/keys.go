@@ -35,22 +35,28 @@ type keys struct {
 	file      string // where the server keeps what it made, else ""
 }
 
-// loadKeys returns the credentials that the command line names. Where it names
-// none, they are those that the first start made and kept in the directory.
-func (cfg *config) loadKeys() (keys, error) {
-	if cfg.accessKey != "" {
-		return newKeys([]credential{{
+// givenKeys returns the credentials that the command line names, if it does.
+func (cfg *config) givenKeys() (k keys, given bool, err error) {
+	var list []credential
+	switch {
+	case cfg.accessKey != "":
+		list = []credential{{
 			AccessKey: cfg.accessKey, SecretKey: cfg.secretKey,
 			Tenant: string(tenant.Default), Principal: cfg.accessKey, Admin: true,
-		}})
-	}
-	if cfg.credentials != "" {
-		list, err := readCredentials(cfg.credentials)
-		if err != nil {
-			return keys{}, err
+		}}
+	case cfg.credentials != "":
+		if list, err = readCredentials(cfg.credentials); err != nil {
+			return keys{}, false, err
 		}
-		return newKeys(list)
+	default:
+		return keys{}, false, nil
 	}
+	return newKeys(list), true, nil
+}
+
+// ownKeys returns the credentials that the first start made and kept in the
+// directory, which exists.
+func (cfg *config) ownKeys() (keys, error) {
 	file := filepath.Join(cfg.dir, "credentials.json")
 	list, err := readCredentials(file)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -59,15 +65,13 @@ func (cfg *config) loadKeys() (keys, error) {
 	if err != nil {
 		return keys{}, err
 	}
-	k, err := newKeys(list)
+	k := newKeys(list)
 	k.secretKey, k.file = list[0].SecretKey, file
-	return k, err
+	return k, nil
 }
 
-func newKeys(list []credential) (keys, error) {
-	if len(list) == 0 {
-		return keys{}, errors.New("the list of credentials is empty")
-	}
+// newKeys returns the keys of a list that is not empty.
+func newKeys(list []credential) keys {
 	credentials := make([]s3compat.Credential, len(list))
 	for i, c := range list {
 		credentials[i] = s3compat.Credential{
@@ -77,7 +81,7 @@ func newKeys(list []credential) (keys, error) {
 			Principal: tenant.Principal{ID: c.Principal, DisplayName: c.DisplayName, Admin: c.Admin},
 		}
 	}
-	return keys{source: s3compat.StaticCredentials(credentials...), accessKey: list[0].AccessKey}, nil
+	return keys{source: s3compat.StaticCredentials(credentials...), accessKey: list[0].AccessKey}
 }
 
 func readCredentials(file string) ([]credential, error) {

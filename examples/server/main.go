@@ -57,8 +57,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		if openErr != nil {
 			return openErr
 		}
-		defer func() { err = errors.Join(err, file.Close(closing)) }()
+		defer func() {
+			err = errors.Join(err, file.Close(closing))
+			reportLost(logger, file)
+		}()
 		opts = append(opts, engine.WithSink(file))
+	}
+	keys, given, err := cfg.givenKeys()
+	if err != nil {
+		return err
 	}
 	eng, err := embedded.Open(ctx, cfg.dir, opts...)
 	if err != nil {
@@ -66,9 +73,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	}
 	defer func() { err = errors.Join(err, eng.Close(closing)) }()
 
-	keys, err := cfg.loadKeys()
-	if err != nil {
-		return err
+	if !given {
+		if keys, err = cfg.ownKeys(); err != nil {
+			return err
+		}
 	}
 	s3, err := s3compat.New(eng, append(cfg.s3, s3compat.WithCredentials(keys.source), s3compat.WithLogger(logger))...)
 	if err != nil {
@@ -80,7 +88,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		return err
 	}
 	printUsage(stdout, cfg, keys, listener.Addr())
-	return serve(ctx, listener, newHandler(cfg, eng, counts, s3), logger)
+	return serve(ctx, listener, newHandler(eng, counts, s3), logger)
+}
+
+// reportLost says how many events the file of events lacks.
+func reportLost(logger *slog.Logger, file *event.JSONLines) {
+	if n, last := file.Lost(); n > 0 {
+		logger.Error("the file of events is not complete", "lost", n, "error", last)
+	}
 }
 
 // shutdownTime is how long requests may go on after a signal.

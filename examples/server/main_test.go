@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -15,8 +16,26 @@ import (
 
 	"github.com/vaultaire/vaultaire/engine"
 	"github.com/vaultaire/vaultaire/engine/embedded"
+	"github.com/vaultaire/vaultaire/event"
+	"github.com/vaultaire/vaultaire/event/eventtest"
 	"github.com/vaultaire/vaultaire/metrics"
+	"github.com/vaultaire/vaultaire/s3compat"
 )
+
+func TestEventsThatAreLostAreReported(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	logger := slog.New(slog.NewTextHandler(&log, nil))
+	file, err := event.OpenJSONLines(t.Context(), filepath.Join(t.TempDir(), "events"))
+	require.NoError(t, err)
+	file.Record(t.Context(), event.Event{})
+	require.NoError(t, file.Close(t.Context()))
+	reportLost(logger, file)
+	require.Empty(t, log.String())
+	file.Record(t.Context(), event.Event{})
+	reportLost(logger, file)
+	require.Contains(t, log.String(), "lost=1")
+}
 
 func TestWhatIsWrongOnTheCommandLineIsSaid(t *testing.T) {
 	t.Parallel()
@@ -41,15 +60,18 @@ func TestWhatIsWrongOnTheCommandLineIsSaid(t *testing.T) {
 		err := run(t.Context(), append(tc.args, "-dir", t.TempDir()), io.Discard, io.Discard)
 		assert.ErrorContains(t, err, tc.want, "%v", tc.args)
 	}
+	unmade := filepath.Join(dir, "data")
+	require.Error(t, run(t.Context(), []string{"-dir", unmade, "-credentials", write("[]")}, io.Discard, io.Discard))
+	assert.NoDirExists(t, unmade)
 }
 
 func TestKeysAreMadeOnceAndKeptPrivate(t *testing.T) {
 	t.Parallel()
 	cfg := &config{dir: t.TempDir()}
-	first, err := cfg.loadKeys()
+	first, err := cfg.ownKeys()
 	require.NoError(t, err)
 	require.NotEmpty(t, first.secretKey)
-	second, err := cfg.loadKeys()
+	second, err := cfg.ownKeys()
 	require.NoError(t, err)
 	require.Equal(t, first.accessKey, second.accessKey)
 	require.Equal(t, first.secretKey, second.secretKey)
@@ -64,8 +86,9 @@ func TestKeysAreMadeOnceAndKeptPrivate(t *testing.T) {
 func TestASecretThatWasGivenIsNotPrinted(t *testing.T) {
 	t.Parallel()
 	cfg := &config{accessKey: "AKEXAMPLE", secretKey: "do-not-print"}
-	k, err := cfg.loadKeys()
+	k, given, err := cfg.givenKeys()
 	require.NoError(t, err)
+	require.True(t, given)
 	var out strings.Builder
 	printUsage(&out, cfg, k, httptest.NewUnstartedServer(nil).Listener.Addr())
 	require.Contains(t, out.String(), "AKEXAMPLE")
@@ -74,23 +97,36 @@ func TestASecretThatWasGivenIsNotPrinted(t *testing.T) {
 
 func TestTheOperatorsPagesStandBesideTheEndpoint(t *testing.T) {
 	t.Parallel()
-	counts := metrics.New()
-	eng, err := embedded.Open(t.Context(), t.TempDir(), engine.WithSink(counts))
+	counts, events := metrics.New(), new(eventtest.Recorder)
+	eng, err := embedded.Open(t.Context(), t.TempDir(), engine.WithSink(counts), engine.WithSink(events))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = eng.Close(context.Background()) })
-	s3 := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
-	handler := newHandler(&config{domain: "s3.test"}, eng, counts, s3)
-	get := func(host, path string) *httptest.ResponseRecorder {
-		r := httptest.NewRequest(http.MethodGet, path, nil)
+	s3, err := s3compat.New(eng, s3compat.WithVirtualHosts("S3.test."), s3compat.WithCredentials(s3compat.StaticCredentials()))
+	require.NoError(t, err)
+	handler := newHandler(eng, counts, s3)
+	request := func(method, host, path string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(method, path, nil)
 		r.Host = host
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, r)
 		return w
 	}
+	get := func(host, path string) *httptest.ResponseRecorder { return request(http.MethodGet, host, path) }
 	require.Equal(t, "ok\n", get("s3.test:80", "/-/healthz").Body.String())
+	e := events.Only(t, event.ListContainers, event.OK)
+	require.Equal(t, healthTenant, e.Tenant)
+	require.Equal(t, http.StatusOK, request(http.MethodHead, "s3.test", "/-/healthz").Code)
+	require.Equal(t, http.StatusMethodNotAllowed, request(http.MethodPut, "s3.test", "/-/healthz").Code)
 	require.Contains(t, get("s3.test", "/-/metrics").Body.String(), "vaultaire_requests_total")
-	require.Equal(t, http.StatusTeapot, get("bucket.s3.test", "/-/healthz").Code, "a key in a bucket")
-	require.Equal(t, http.StatusTeapot, get("s3.test", "/bucket//-/healthz").Code)
+	for _, key := range [][2]string{
+		{"bucket.s3.test", "/-/healthz"}, {"bucket.s3.test.:80", "/-/healthz"}, {"Bucket.S3.Test", "/-/metrics"},
+		{"s3.test", "/bucket//-/healthz"},
+	} {
+		answer := get(key[0], key[1])
+		require.Equal(t, http.StatusForbidden, answer.Code, key)
+		require.Contains(t, answer.Body.String(), "<Code>AccessDenied</Code>", "S3 is asked for a key")
+	}
+	require.Equal(t, "ok\n", get(".s3.test", "/-/healthz").Body.String(), "no bucket")
 	require.NoError(t, eng.Close(t.Context()))
 	require.Equal(t, http.StatusServiceUnavailable, get("s3.test", "/-/healthz").Code)
 }
