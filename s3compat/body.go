@@ -34,9 +34,10 @@ func (x *exchange) payload() (payload, error) {
 	switch {
 	case mode.Streaming():
 		return x.chunkedPayload(body)
-	case framed(x.r.Header):
-		// Amazon reads the framing by the mode alone. To store the framing as
-		// data, or to remove what nobody has verified, are both wrong.
+	case len(x.r.Header.Values("X-Amz-Decoded-Content-Length")) > 0:
+		// Only a framed body has two lengths. To store the framing as data, or to
+		// remove what nobody has verified, are both wrong. The aws-chunked token
+		// of Content-Encoding is no such sign: SDKs pass on what they are given.
 		return payload{}, invalidRequest("The body is announced as aws-chunked, but x-amz-content-sha256 is not one of the STREAMING values.")
 	case x.r.Header.Get("X-Amz-Trailer") != "":
 		return payload{}, newError(codeMalformedTrailer) // what it announces cannot come
@@ -45,12 +46,6 @@ func (x *exchange) payload() (payload, error) {
 		return payload{Reader: hashed, size: x.r.ContentLength}, nil
 	}
 	return payload{Reader: body, size: x.r.ContentLength}, nil
-}
-
-// framed reports whether the headers announce an aws-chunked body.
-func framed(h http.Header) bool {
-	_, plain := contentEncoding(h)
-	return !plain || len(h.Values("X-Amz-Decoded-Content-Length")) > 0
 }
 
 // needLength refuses a body of which nothing says where it ends.

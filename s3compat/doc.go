@@ -24,9 +24,7 @@
 // Every other operation that S3 has is answered with 501 NotImplemented, and so
 // is every header that changes what an operation means and is not honored, such
 // as x-amz-server-side-encryption: nothing is ever done in part. Query
-// parameters that S3 does not know are ignored, but signed; except that one
-// without a value is not ignored where something would be changed, because it
-// may be an operation of a newer S3.
+// parameters that S3 does not know are ignored, but signed.
 //
 // # Who may do what
 //

@@ -44,7 +44,7 @@ func checkHeaders(op operation, q routable) error {
 	for _, name := range slices.Sorted(maps.Keys(q.header)) {
 		values := q.header[name]
 		switch {
-		case slices.ContainsFunc(demands, func(d demand) bool { return d.matches(name, values) }):
+		case isDemand(name, values):
 			return notImplemented(name)
 		case strings.HasPrefix(name, "X-Amz-Copy-Source"):
 			return invalidArgument(strings.ToLower(name), values[0],
@@ -66,6 +66,11 @@ func checkHeaders(op operation, q routable) error {
 		return invalidArgument("Content-Range", r[0], "An object cannot be put in part.")
 	}
 	return nil
+}
+
+// isDemand reports whether the header is one of the demands.
+func isDemand(name string, values []string) bool {
+	return slices.ContainsFunc(demands, func(d demand) bool { return d.matches(name, values) })
 }
 
 // matches reports whether the header asks for the demand in any of its values.

@@ -76,10 +76,9 @@ func putOptions(h http.Header) (opts engine.PutOptions, err error) {
 	if opts.Metadata, err = readMetadata(h); err != nil {
 		return opts, err
 	}
-	encoding, _ := contentEncoding(h)
 	opts.Headers = container.ContentHeaders{
 		ContentType:        h.Get("Content-Type"),
-		ContentEncoding:    encoding,
+		ContentEncoding:    contentEncoding(h),
 		ContentLanguage:    strings.Join(h.Values("Content-Language"), ","),
 		ContentDisposition: h.Get("Content-Disposition"),
 		CacheControl:       strings.Join(h.Values("Cache-Control"), ","),
@@ -91,20 +90,16 @@ func putOptions(h http.Header) (opts engine.PutOptions, err error) {
 	return opts, nil
 }
 
-// contentEncoding is the encoding that is stored, and whether it is all that h
-// has: aws-chunked is one of the request, which the object does not have.
-func contentEncoding(h http.Header) (stored string, all bool) {
+// contentEncoding is the encoding that is stored. aws-chunked is one of the
+// request, which the object does not have.
+func contentEncoding(h http.Header) string {
 	var kept []string
-	all = true
 	for token := range strings.SplitSeq(strings.Join(h.Values("Content-Encoding"), ","), ",") {
-		token = strings.Trim(token, " \t")
-		if strings.EqualFold(token, "aws-chunked") {
-			all = false
-		} else if token != "" {
+		if token = strings.Trim(token, " \t"); token != "" && !strings.EqualFold(token, "aws-chunked") {
 			kept = append(kept, token)
 		}
 	}
-	return strings.Join(kept, ","), all
+	return strings.Join(kept, ",")
 }
 
 // readMetadata reads x-amz-meta-*. Names are kept in lower case, values byte

@@ -220,23 +220,16 @@ func (r *router) checkQuery(q routable) error {
 		values := q.query[name]
 		known := r.subs[name] != nil || slices.Contains(parameters, name)
 		switch {
-		case strings.HasPrefix(strings.ToLower(name), "x-amz-"):
-			// In a presigned address it would be a header.
+		case isDemand(http.CanonicalHeaderKey(name), values), strings.EqualFold(name, "x-amz-acl"):
+			// Whoever presigns an address moves headers here.
 			return notImplemented(name)
 		case known && len(values) > 1:
 			// The signature does not cover which of them comes first.
 			return invalidArgument(name, values[1], "The parameter is given more than once.")
-		case !known && !q.reads() && slices.Max(values) == "":
-			// PUT ?thing is how S3 spells operations on things, and some day it
-			// will have more of them than the table.
-			return newError(codeNotImplemented, "ResourceType", strings.ToUpper(name))
 		}
 	}
 	return nil
 }
-
-// reads reports whether the method changes nothing.
-func (q routable) reads() bool { return q.method == "GET" || q.method == "HEAD" }
 
 func (r *router) reason(row route) []string {
 	switch {
