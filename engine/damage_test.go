@@ -97,8 +97,9 @@ func TestWrongBytesOfADriverAreDamage(t *testing.T) {
 		"too many":      body + "and a trailer",
 	} {
 		for way, read := range map[string]func(r *engine.Reader) error{
-			"Read":    func(r *engine.Reader) error { _, err := io.Copy(io.Discard, struct{ io.Reader }{r}); return err },
-			"WriteTo": func(r *engine.Reader) error { _, err := r.WriteTo(io.Discard); return err },
+			"Read":     func(r *engine.Reader) error { _, err := io.Copy(io.Discard, struct{ io.Reader }{r}); return err },
+			"WriteTo":  func(r *engine.Reader) error { _, err := r.WriteTo(io.Discard); return err },
+			"ReadFull": func(r *engine.Reader) error { _, err := io.ReadFull(r, make([]byte, len(body))); return err },
 		} {
 			r, d := newHookedRig(t)
 			r.put(t, "k", body)
@@ -108,10 +109,33 @@ func TestWrongBytesOfADriverAreDamage(t *testing.T) {
 			r.events.Reset()
 			reader, err := r.Get(t.Context(), "c", "k", engine.GetOptions{})
 			require.NoError(t, err)
-			require.ErrorIs(t, read(reader), container.ErrCorrupt, "%s by %s", name, way)
+			err = read(reader)
+			if name == "too many" && way == "ReadFull" {
+				require.NoError(t, err) // it is right, and the rest is not asked for
+				require.NoError(t, reader.Close())
+				continue
+			}
+			require.ErrorIs(t, err, container.ErrCorrupt, "%s by %s", name, way)
 			require.NoError(t, reader.Close())
 			r.events.Only(t, event.GetArtifact, event.Failed)
 		}
+	}
+}
+
+func TestAnImpossibleCountOfADriverIsAnError(t *testing.T) {
+	t.Parallel()
+	for _, count := range []int{-1, 4} {
+		r, d := newHookedRig(t)
+		r.put(t, "k", "xyz")
+		d.open = func(context.Context, driver.Ref, int64, int64) (io.ReadCloser, error) {
+			return io.NopCloser(readerFunc(func([]byte) (int, error) { return count, nil })), nil
+		}
+		reader, err := r.Get(t.Context(), "c", "k", engine.GetOptions{})
+		require.NoError(t, err)
+		n, err := reader.Read(make([]byte, 3))
+		require.Zero(t, n)
+		require.ErrorContains(t, err, "impossible count")
+		require.NoError(t, reader.Close())
 	}
 }
 

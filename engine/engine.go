@@ -97,15 +97,16 @@ func (e *Engine) Close(ctx context.Context) (err error) {
 	if err := e.calls.Close(ctx); err != nil {
 		return err
 	}
-	// Not under ctx, which may have ended by now: nothing is waited for any more,
-	// and what is closed by half cannot be closed again.
-	e.release.Do(func() { e.releaseErr = e.closeParts(context.WithoutCancel(ctx)) })
+	e.release.Do(func() { e.releaseErr = e.closeParts(ctx) })
 	return e.releaseErr
 }
 
-// closeParts gives back what New took, once no call uses it any more.
+// closeParts gives back what New took, once no call uses it any more. ctx limits
+// what is still tried for the sake of order. The parts themselves are closed even
+// if it has ended: what is closed by half cannot be closed again.
 func (e *Engine) closeParts(ctx context.Context) error {
 	clean := e.reclaimer.stop(ctx)
+	ctx = context.WithoutCancel(ctx)
 	var errs []error
 	if clean {
 		errs = append(errs, e.catalog.End(ctx))

@@ -55,7 +55,9 @@ func (r *Reader) Read(p []byte) (int, error) {
 	}
 	var n int
 	err := guard(func() (err error) {
-		n, err = r.body.Read(p)
+		if n, err = r.body.Read(p); n < 0 || n > len(p) {
+			n, err = 0, fmt.Errorf("driver returned an impossible count of %d from Read", n)
+		}
 		return err
 	})
 	if err := r.take(p[:n]); err != nil {
@@ -67,7 +69,8 @@ func (r *Reader) Read(p []byte) (int, error) {
 	return n, r.end(err)
 }
 
-// take counts bytes that the driver has yielded, before they are passed on.
+// take counts and checks bytes that the driver has yielded, before they are
+// passed on: who counts bytes and stops at the last one knows that all are right.
 func (r *Reader) take(p []byte) error {
 	if int64(len(p)) > r.n-r.sent {
 		return fmt.Errorf("%w: driver yields more than the %d bytes that it was asked for", container.ErrCorrupt, r.n)
@@ -75,6 +78,9 @@ func (r *Reader) take(p []byte) error {
 	r.sent += int64(len(p))
 	if r.sum != nil {
 		r.sum.Write(p) // never fails: hash.Hash
+	}
+	if r.sent == r.n {
+		return r.verify()
 	}
 	return nil
 }
@@ -142,9 +148,7 @@ func (r *Reader) end(err error) error {
 	case r.sent < r.n:
 		err = fmt.Errorf("%w: driver yielded %d of %d bytes", container.ErrCorrupt, r.sent, r.n)
 	default:
-		if err = r.verify(); err == nil {
-			return io.EOF
-		}
+		return io.EOF
 	}
 	r.err = r.op.wrap(err)
 	return r.err

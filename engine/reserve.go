@@ -20,7 +20,11 @@ func (r reserve) admit(ctx context.Context, size int64) error {
 	if r.free == nil {
 		return nil
 	}
-	free, err := r.free(ctx)
+	var free int64
+	err := guard(func() (err error) { // it may be called on a driver's goroutine
+		free, err = r.free(ctx)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("ask for free space: %w", err)
 	}

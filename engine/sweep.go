@@ -110,12 +110,9 @@ func (r *reclaimer) judge(ctx context.Context, d driver.Driver, blob driver.Blob
 	case trailer.Catalog != cat.ID():
 		return foreign, nil
 	}
-	known, err := cat.KnowsIncarnation(ctx, trailer.Content.Incarnation())
-	if err != nil {
-		return named, err
-	}
-	if !known {
-		// A copy of this catalog went on elsewhere, and the blob is its.
+	if !cat.KnowsIncarnation(trailer.Content.Incarnation()) {
+		// Another run has taken over, or a copy of this catalog went on
+		// elsewhere, and the blob is its.
 		return foreign, nil
 	}
 	// In this order: a put that is not active any more has its row already.

@@ -22,7 +22,8 @@ type Catalog struct {
 	clock       func() time.Time
 	id          string
 	incarnation Incarnation
-	contents    atomic.Uint64 // how many content IDs this incarnation has minted
+	known       map[Incarnation]struct{} // this one and those before it
+	contents    atomic.Uint64            // how many content IDs this incarnation has minted
 }
 
 // Names of the rows of the meta table.
@@ -48,7 +49,11 @@ func Open(ctx context.Context, store Store, clock func() time.Time) (*Catalog, e
 			t.Set(metaKey(metaCatalogID), id)
 		}
 		c.id = string(id)
+		if c.known, err = knownIncarnations(ctx, t); err != nil {
+			return err
+		}
 		c.incarnation = Incarnation(binary.BigEndian.Uint64(randomBytes(8)))
+		c.known[c.incarnation] = struct{}{}
 		t.Set(metaKey(metaIncarnation), c.incarnation.key())
 		t.Set(c.incarnation.key(), encodeRow(&incarnationRow{Started: clock()}))
 		return nil
@@ -57,6 +62,31 @@ func Open(ctx context.Context, store Store, clock func() time.Time) (*Catalog, e
 		return nil, fmt.Errorf("catalog: open: %w", err)
 	}
 	return c, nil
+}
+
+func knownIncarnations(ctx context.Context, r Reader) (map[Incarnation]struct{}, error) {
+	known := make(map[Incarnation]struct{})
+	return known, eachIncarnation(ctx, r, func(i Incarnation, _ incarnationRow) { known[i] = struct{}{} })
+}
+
+func eachIncarnation(ctx context.Context, r Reader, visit func(Incarnation, incarnationRow)) error {
+	it, err := r.Scan(ctx, []byte{tableIncarnation}, []byte{tableIncarnation + 1})
+	if err != nil {
+		return err
+	}
+	defer it.Close()
+	for it.Next() {
+		i, err := parseIncarnationKey(it.Key())
+		if err != nil {
+			return err
+		}
+		var row incarnationRow
+		if err := decodeRow(it.Value(), &row); err != nil {
+			return err
+		}
+		visit(i, row)
+	}
+	return it.Close()
 }
 
 func randomBytes(n int) []byte {

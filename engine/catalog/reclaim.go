@@ -29,6 +29,9 @@ func (c *Catalog) Condemned(ctx context.Context, after *Condemned, limit int) (l
 	// An Update that writes nothing: a View also shows what is not durable yet.
 	err = c.store.Update(ctx, func(ctx context.Context, t Txn) error {
 		list = nil
+		if err := c.checkIncarnation(ctx, t); err != nil {
+			return err
+		}
 		it, err := t.Scan(ctx, lower, []byte{tableCondemned + 1})
 		if err != nil {
 			return err
@@ -77,42 +80,21 @@ func (c *Catalog) HasContent(ctx context.Context, id tenant.ID, content ContentI
 	return ok, err
 }
 
-// KnowsIncarnation reports whether i is a run of an engine over this catalog.
-func (c *Catalog) KnowsIncarnation(ctx context.Context, i Incarnation) (known bool, err error) {
-	err = c.store.View(ctx, func(ctx context.Context, r Reader) error {
-		var row incarnationRow
-		err := getRow(ctx, r, i.key(), &row)
-		if errors.Is(err, errAbsent) {
-			return nil
-		}
-		known = err == nil
-		return err
-	})
-	return known, err
+// KnowsIncarnation reports whether i is this run of an engine over this catalog,
+// or one before it. It does not know the runs after it, whose blobs are theirs.
+func (c *Catalog) KnowsIncarnation(i Incarnation) bool {
+	_, known := c.known[i]
+	return known
 }
 
 // Unclean returns the incarnations before this one that may have left orphans.
 func (c *Catalog) Unclean(ctx context.Context) (list []Incarnation, err error) {
 	err = c.store.View(ctx, func(ctx context.Context, r Reader) error {
-		it, err := r.Scan(ctx, []byte{tableIncarnation}, []byte{tableIncarnation + 1})
-		if err != nil {
-			return err
-		}
-		defer it.Close()
-		for it.Next() {
-			i, err := parseIncarnationKey(it.Key())
-			if err != nil {
-				return err
-			}
-			var row incarnationRow
-			if err := decodeRow(it.Value(), &row); err != nil {
-				return err
-			}
-			if !row.Clean && i != c.incarnation {
+		return eachIncarnation(ctx, r, func(i Incarnation, row incarnationRow) {
+			if !row.Clean && i != c.incarnation && c.KnowsIncarnation(i) {
 				list = append(list, i)
 			}
-		}
-		return it.Close()
+		})
 	})
 	return list, err
 }

@@ -35,40 +35,35 @@ const (
 	blobsDir   = "blobs"
 )
 
-// check returns an ErrInvalid if dir holds something and no catalog. It is no
-// place for an engine then; or it was one, and a new catalog beside the old
-// bytes would show that all of them are gone.
+// check returns an ErrInvalid if dir holds blobs and no catalog: a new one beside
+// them would show that all of them are gone.
 func check(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
+	hasCatalog, err := holdsAnything(filepath.Join(dir, catalogDir))
+	if err != nil || hasCatalog {
 		return err
 	}
-	found := ""
-	for _, e := range entries {
-		switch e.Name() {
-		case catalogDir:
-			return nil
-		case "lost+found": // in every new file system
-		default:
-			found = e.Name()
-		}
+	hasBlobs, err := holdsAnything(filepath.Join(dir, blobsDir))
+	if err != nil || !hasBlobs {
+		return err
 	}
-	if found != "" {
-		return fmt.Errorf("%w: directory %q holds %q and no %q; accepted is the directory of an engine, an empty one, or none",
-			container.ErrInvalid, dir, found, catalogDir)
+	return fmt.Errorf("%w: directory %q holds %q, and the %q that belongs to it is gone",
+		container.ErrInvalid, dir, blobsDir, catalogDir)
+}
+
+func holdsAnything(dir string) (bool, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
 	}
-	return nil
+	return len(entries) > 0, err
 }
 
 // Open opens the engine in dir, which it creates if it does not exist. opts are
 // further options of [engine.New]; catalog and driver are given already.
 //
 // It returns an error that matches container.ErrLocked if another engine has
-// the directory open, and container.ErrInvalid if what is in it is not ours, or
-// if its catalog is gone.
+// the directory open, and container.ErrInvalid if its "catalog" or "blobs" is not
+// ours, or if the catalog is gone. Other files in the directory are left alone.
 // [engine.Engine.Close] closes everything. ctx governs the opening only.
 func Open(ctx context.Context, dir string, opts ...engine.Option) (*engine.Engine, error) {
 	if err := check(dir); err != nil {

@@ -67,7 +67,7 @@ func TestADirectoryIsOpenOnce(t *testing.T) {
 
 func TestADirectoryThatIsNotOursIsRefusedAndLeftAlone(t *testing.T) {
 	t.Parallel()
-	for _, part := range []string{"", "catalog", "blobs"} {
+	for _, part := range []string{"catalog", "blobs"} {
 		dir := t.TempDir()
 		file := filepath.Join(dir, part, "thesis.txt")
 		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
@@ -91,6 +91,18 @@ func TestBlobsWithoutTheirCatalogAreRefused(t *testing.T) {
 	_, err := embedded.Open(t.Context(), dir)
 	require.ErrorIs(t, err, container.ErrInvalid)
 	require.NoDirExists(t, filepath.Join(dir, "catalog"))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "catalog"), 0o700)) // as an unmounted volume leaves it
+	_, err = embedded.Open(t.Context(), dir)
+	require.ErrorIs(t, err, container.ErrInvalid)
+}
+
+func TestOtherFilesInTheDirectoryAreLeftAlone(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "events.jsonl")
+	require.NoError(t, os.WriteFile(file, []byte("{}"), 0o600))
+	open(t, dir)
+	require.FileExists(t, file)
 }
 
 func TestBlobsOfAnotherCatalogAreRefused(t *testing.T) {
