@@ -14,6 +14,9 @@ const (
 	// leaveTimeout is how long net/http may go on to read a body that the
 	// answer has not waited for. It closes the connection then.
 	leaveTimeout = 5 * time.Second
+	// smallBody is how much of such a body net/http may read for the sake of the
+	// connection.
+	smallBody = 64 << 10
 )
 
 // deadline is a moment of the network's clock, which no option replaces.
@@ -36,7 +39,9 @@ func (c *clientReader) Read(b []byte) (int, error) {
 		return n, err
 	case err == nil:
 		return n, nil
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	}
+	c.x.bodyBroken = true
+	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return n, newError(codeRequestTimeout).because(err)
 	}
 	return n, newError(codeIncompleteBody).because(err)
@@ -48,7 +53,8 @@ func (x *exchange) leaveBody() {
 	if x.bodyRead || x.r.Body == nil || x.r.Body == http.NoBody {
 		return
 	}
-	if x.r.ProtoMajor == 1 {
+	small := !x.bodyBroken && x.r.ContentLength >= 0 && x.r.ContentLength <= smallBody && x.r.Header.Get("Expect") == ""
+	if x.r.ProtoMajor == 1 && !small {
 		x.set("Connection", "close")
 	}
 	_ = x.control.SetReadDeadline(deadline(leaveTimeout))
@@ -58,8 +64,16 @@ func (x *exchange) leaveBody() {
 // not silent. net/http takes the deadline back at the end of the request.
 type clientWriter struct{ x *exchange }
 
+// pieceSize is how much the client must take before the deadline moves on.
+const pieceSize = 64 << 10
+
 // Write implements io.Writer.
-func (c *clientWriter) Write(p []byte) (int, error) {
-	_ = c.x.control.SetWriteDeadline(deadline(idleTimeout))
-	return c.x.w.Write(p)
+func (c *clientWriter) Write(p []byte) (written int, err error) {
+	for len(p) > 0 && err == nil {
+		var n int
+		_ = c.x.control.SetWriteDeadline(deadline(idleTimeout))
+		n, err = c.x.w.Write(p[:min(len(p), pieceSize)])
+		written, p = written+n, p[n:]
+	}
+	return written, err
 }

@@ -74,6 +74,8 @@ type exchange struct {
 	recorded bool            // the operation has reached the engine, which records it
 	started  bool            // the head of the answer is sent
 	bodyRead bool            // to its end
+	// bodyBroken says that reading the body has failed, and would again.
+	bodyBroken bool
 	// continued says that 100 Continue is sent for a body of no bytes; for
 	// others net/http sends it.
 	continued bool
@@ -98,14 +100,16 @@ func newExchange(h *Handler, w http.ResponseWriter, r *http.Request) *exchange {
 // in common, and serves. A wrong signature is told before anything else that is
 // wrong, so that who has no credential learns nothing.
 func (x *exchange) run(ctx context.Context) (err error) {
-	x.ctx = ctx
+	request := event.Request{ID: x.id, RemoteAddr: x.r.RemoteAddr}
+	x.ctx = event.WithRequest(ctx, request)
 	defer x.survive(&err)
 	signed, err := sigv4.ParseTarget(x.r)
 	if err != nil {
 		return err
 	}
 	asked := x.route(signed.Query)
-	ctx = event.WithRequest(ctx, event.Request{ID: x.id, RemoteAddr: x.r.RemoteAddr, API: x.operation.name})
+	request.API = x.operation.name
+	ctx = event.WithRequest(ctx, request)
 	x.ctx = ctx
 	// Before the signature, because the error of a wrong one repeats headers.
 	if err := checkHeaderSize(x.r); err != nil {

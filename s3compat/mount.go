@@ -18,7 +18,8 @@ import (
 //	http.ListenAndServe(addr, s3compat.Mount("/s3", s3, mux))
 //
 // prefix is compared with the escaped path, byte by byte. A slash at its end
-// does not count; "" and "/" give everything to s3.
+// does not count; "" and "/" give everything to s3. Any other prefix is a clean
+// path, without empty, "." and ".." segments.
 func Mount(prefix string, s3, app http.Handler) http.Handler {
 	prefix = "/" + strings.Trim(prefix, "/")
 	if prefix == "/" {

@@ -128,3 +128,11 @@ func TestMountGivesTheApplicationTheRest(t *testing.T) {
 	s3compat.Mount("/s3", s3, nil).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 	assert.Equal(t, http.StatusNotFound, w.Code)
 }
+
+// The mount itself is the service, with and without a slash behind it.
+func TestAMountIsTheService(t *testing.T) {
+	t.Parallel()
+	s := serve(t, func(s3 http.Handler) (http.Handler, string) { return s3compat.Mount("/s3", s3, nil), "/s3" })
+	s.do(t, "GET", "", "").want(t, 200, "")
+	s.do(t, "GET", "/", "").want(t, 200, "")
+}

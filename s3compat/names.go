@@ -74,6 +74,9 @@ func parseTarget(r *http.Request, domains []string) (target, error) {
 // signed one. Something before this handler has changed it then, as routers do
 // that clean paths: a//b would be stored as a/b.
 func checkPath(path, signed string) error {
+	if path == "" && signed == "/" {
+		return nil // an address without a path, as in http://host
+	}
 	prefix, ok := strings.CutSuffix(signed, path)
 	if ok && (prefix == "" || prefix != "/" && prefix == gopath.Clean(prefix)) {
 		return nil
