@@ -2,13 +2,16 @@ package vaultaire_test
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"go/types"
+	"io"
 	"io/fs"
+	"log"
 	"maps"
 	"os"
 	"os/exec"
@@ -21,6 +24,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/vaultaire/vaultaire/engine"
+	"github.com/vaultaire/vaultaire/engine/embedded"
 )
 
 // This file holds the project to the rules of its design that a program can
@@ -823,4 +829,32 @@ func TestCheckGlobalsFindsWhatBreaksIt(t *testing.T) {
 		"a/b.go": "package a\nfunc f() { x = 1 }",
 		"b/a.go": "package b\nfunc f(x int) { x = 1 }",
 	})), 1)
+}
+
+// An engine in one directory keeps a few bytes and gives them back.
+func Example() {
+	ctx := context.Background()
+	dir, err := os.MkdirTemp("", "vaultaire")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	eng, err := embedded.Open(ctx, dir)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer eng.Close(ctx)
+	if _, err := eng.CreateContainer(ctx, "letters", engine.CreateContainerOptions{}); err != nil {
+		log.Fatal(err)
+	}
+	if _, err := eng.Put(ctx, "letters", "hello.txt", strings.NewReader("Hello!"), engine.PutOptions{}); err != nil {
+		log.Fatal(err)
+	}
+	r, err := eng.Get(ctx, "letters", "hello.txt", engine.GetOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer r.Close()
+	_, _ = io.Copy(os.Stdout, r)
+	// Output: Hello!
 }

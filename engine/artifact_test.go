@@ -17,6 +17,7 @@ import (
 
 	"github.com/vaultaire/vaultaire/container"
 	"github.com/vaultaire/vaultaire/engine"
+	"github.com/vaultaire/vaultaire/event"
 )
 
 func TestAnArtifactComesBackAsItWasPut(t *testing.T) {
@@ -266,4 +267,28 @@ func TestNamesAreChecked(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "body of "+e.Artifact.Key, r.get(t, e.Artifact.Key))
 	}
+}
+
+func TestManySmallEntriesOfMetadataAreRefusedBeforeTheSourceIsRead(t *testing.T) {
+	t.Parallel()
+	r := newRig(t).withContainer(t)
+	metadata := make(map[string]string)
+	for i := range 3000 {
+		metadata[fmt.Sprintf("%x", i)] = ""
+	}
+	src := readerFunc(func([]byte) (int, error) { t.Error("the source was read"); return 0, io.EOF })
+	_, err := r.Put(t.Context(), "c", "k", src, engine.PutOptions{Metadata: metadata})
+	require.ErrorIs(t, err, container.ErrTooLarge)
+}
+
+func TestANameThatIsTooLongIsNotCarriedAbout(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	long := strings.Repeat("x", 1<<20)
+	_, err := r.Stat(t.Context(), long, long, engine.StatOptions{})
+	require.ErrorIs(t, err, container.ErrInvalid)
+	require.Less(t, len(err.Error()), 4<<10)
+	e := r.events.Only(t, event.StatArtifact, event.Invalid)
+	require.Len(t, e.Container, container.MaxNameLength)
+	require.Len(t, e.Artifact, container.MaxKeyLength)
 }

@@ -128,3 +128,22 @@ func TestALongListingCrossesPages(t *testing.T) {
 		require.ErrorIs(t, err, container.ErrContainerNotFound)
 	}
 }
+
+func TestAnIteratorCanBeRangedOverAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t).withContainer(t)
+	for i := range 1500 { // more than a page
+		r.put(t, fmt.Sprintf("%04d", i), "")
+	}
+	r.events.Reset()
+	list := r.List(t.Context(), "c", engine.ListOptions{})
+	for range 2 {
+		n := 0
+		for _, err := range list {
+			require.NoError(t, err)
+			n++
+		}
+		require.Equal(t, 1500, n)
+	}
+	require.Len(t, r.events.Events(), 2)
+}
