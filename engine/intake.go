@@ -55,7 +55,7 @@ func (in *intake) readSource(p []byte) (int, error) {
 	if err := in.ctx.Err(); err != nil {
 		return 0, err
 	}
-	n, err := in.callSource(p)
+	n, err := guardedRead(in.src, "source", p)
 	in.size += int64(n)
 	if in.promised >= 0 && in.size > in.promised {
 		return 0, fmt.Errorf("%w: source yields more than the %d bytes that were promised", container.ErrLength, in.promised)
@@ -77,21 +77,6 @@ func (in *intake) readSource(p []byte) (int, error) {
 		return n, fmt.Errorf("%w: %w", container.ErrSource, err)
 	}
 	return n, nil
-}
-
-// callSource reads from src. src may run on a goroutine of the driver's, where
-// nobody else would survive its panic.
-func (in *intake) callSource(p []byte) (n int, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			n, err = 0, fmt.Errorf("panic: %v", r)
-		}
-	}()
-	n, err = in.src.Read(p)
-	if n < 0 || n > len(p) {
-		return 0, fmt.Errorf("source returned an impossible count of %d from Read", n)
-	}
-	return n, err
 }
 
 // finish checks what has arrived and makes the trailer.

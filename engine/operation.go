@@ -192,17 +192,6 @@ func (e *Engine) Refuse(ctx context.Context, kind event.Op, name, key string, er
 	return op.finish(err)
 }
 
-// guard calls fn, which calls a driver, and turns its panic into an error where
-// the work must go on after it.
-func guard(fn func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v", p)
-		}
-	}()
-	return fn()
-}
-
 // newULID returns an identifier that sorts by time.
 func newULID(t time.Time) ulid.ULID {
 	return ulid.MustNew(ulid.Timestamp(t), rand.Reader) // crypto/rand never fails

@@ -53,13 +53,7 @@ func (r *Reader) Read(p []byte) (int, error) {
 	if r.err != nil {
 		return 0, r.err
 	}
-	var n int
-	err := guard(func() (err error) {
-		if n, err = r.body.Read(p); n < 0 || n > len(p) {
-			n, err = 0, fmt.Errorf("driver returned an impossible count of %d from Read", n)
-		}
-		return err
-	})
+	n, err := guardedRead(r.body, "driver", p)
 	if err := r.take(p[:n]); err != nil {
 		return 0, r.end(err)
 	}
