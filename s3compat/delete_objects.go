@@ -2,14 +2,12 @@ package s3compat
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/vaultaire/vaultaire/container"
-	"github.com/vaultaire/vaultaire/engine"
 	"github.com/vaultaire/vaultaire/event"
 	"github.com/vaultaire/vaultaire/s3compat/internal/s3xml"
 	"github.com/vaultaire/vaultaire/s3compat/internal/sigv4"
@@ -134,23 +132,19 @@ func newDeletion(object s3xml.Element) (d deletion, err error) {
 
 // delete deletes one key. It leaves exactly one event, and no panic.
 func (x *exchange) delete(ctx context.Context, d *deletion) {
-	defer func() {
-		if p := recover(); p != nil {
-			d.err = newError(codeInternalError)
-			x.h.config.logger.ErrorContext(ctx, "panic in DeleteObjects", "request_id", x.id, "panic", p)
-		}
-	}()
-	err := d.refusal()
-	if err != nil {
+	if err := x.tryDelete(ctx, d); err != nil {
+		d.err = asAPIError(err, target{objectLevel, x.target.bucket, d.key})
+		x.logFailure(ctx, d.err, err)
+	}
+}
+
+func (x *exchange) tryDelete(ctx context.Context, d *deletion) (err error) {
+	defer x.survive(&err)
+	if err := d.refusal(); err != nil {
 		_ = x.h.engine.Refuse(ctx, event.DeleteArtifact, x.target.bucket, d.key, err)
-	} else {
-		err = x.h.engine.Delete(ctx, x.target.bucket, d.key, engine.DeleteOptions{Condition: d.condition})
+		return err
 	}
-	if err == nil || errors.Is(err, container.ErrArtifactNotFound) && d.condition.IsZero() {
-		return
-	}
-	d.err = asAPIError(err, target{objectLevel, x.target.bucket, d.key})
-	x.logFailure(ctx, d.err, err)
+	return x.deleteKey(ctx, d.key, d.condition)
 }
 
 func (d *deletion) refusal() error {

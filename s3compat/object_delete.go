@@ -9,8 +9,7 @@ import (
 	"github.com/vaultaire/vaultaire/engine"
 )
 
-// deleteObject is DeleteObject. Deleting what is not there succeeds, unless a
-// condition asks for it to be there.
+// deleteObject is DeleteObject.
 func deleteObject(ctx context.Context, x *exchange) error {
 	cond, err := readCondition(x.r.Header)
 	if err != nil {
@@ -19,10 +18,19 @@ func deleteObject(ctx context.Context, x *exchange) error {
 	if len(cond.IfNoneMatch) > 0 {
 		return notImplemented("If-None-Match")
 	}
-	err = x.h.engine.Delete(ctx, x.target.bucket, x.target.key, engine.DeleteOptions{Condition: cond})
-	if err != nil && (!errors.Is(err, container.ErrArtifactNotFound) || !cond.IsZero()) {
+	if err := x.deleteKey(ctx, x.target.key, cond); err != nil {
 		return x.writeFailure(err, cond)
 	}
 	x.head(http.StatusNoContent)
 	return nil
+}
+
+// deleteKey deletes a key of the request's bucket. Deleting what is not there
+// succeeds, unless a condition asks for it to be there.
+func (x *exchange) deleteKey(ctx context.Context, key string, cond container.Condition) error {
+	err := x.h.engine.Delete(ctx, x.target.bucket, key, engine.DeleteOptions{Condition: cond})
+	if errors.Is(err, container.ErrArtifactNotFound) && cond.IsZero() {
+		return nil
+	}
+	return err
 }
