@@ -23,7 +23,7 @@ import (
 // have several.
 func openSmall(t *testing.T) *Driver {
 	t.Helper()
-	d, err := Open(t.Context(), t.TempDir(), Options{Sync: SyncNone})
+	d, err := Open(t.Context(), t.TempDir(), Options{Sync: SyncNone, SmallBlob: -1})
 	require.NoError(t, err)
 	d.geometry = geometry{groupBlocks: 3}
 	t.Cleanup(func() { _ = d.Close(context.WithoutCancel(t.Context())) })
@@ -86,7 +86,7 @@ func TestBlobsOfSeveralGroupsReadBack(t *testing.T) {
 
 func TestABlobOfOneGroupIsDataSumsFooter(t *testing.T) {
 	t.Parallel()
-	d, err := Open(t.Context(), t.TempDir(), Options{Sync: SyncNone})
+	d, err := Open(t.Context(), t.TempDir(), Options{Sync: SyncNone, SmallBlob: -1})
 	require.NoError(t, err)
 	defer d.Close(context.WithoutCancel(t.Context()))
 	want := randomBytes(5*blockSize + 17)

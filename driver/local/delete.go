@@ -10,15 +10,15 @@ import (
 	"github.com/vaultaire/vaultaire/driver"
 )
 
-// Delete implements driver.Driver. A file whose footer is damaged no longer
-// says which blob it is; it goes, because nobody can read it under any ref.
+// Delete implements driver.Driver. What is damaged so that it no longer says
+// which blob it is goes too, because nobody can read it under any ref.
 func (d *Driver) Delete(ctx context.Context, ref driver.Ref) error {
 	if err := d.gate.Enter(); err != nil {
 		return fmt.Errorf("local: delete %q: %w", ref, err)
 	}
 	defer d.gate.Leave()
 	if err := d.delete(ctx, ref); err != nil {
-		return fmt.Errorf("local: delete %q: %w", ref, err)
+		return fmt.Errorf("local: delete %q: %w", ref, noSpace(err))
 	}
 	return nil
 }
@@ -27,13 +27,20 @@ func (d *Driver) delete(ctx context.Context, ref driver.Ref) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	id, ok := parseRef(ref)
-	if !ok {
-		return nil // never minted here, so it never was there
-	}
-	if err := d.syncer.check(); err != nil {
+	if err := d.poison.check(); err != nil {
 		return err
 	}
+	if small, ok := parseSmallRef(ref); ok {
+		return d.deleteSmall(small)
+	}
+	if id, ok := parseRef(ref); ok {
+		return d.deleteLarge(id)
+	}
+	return nil // never minted here, so it never was there
+}
+
+// deleteLarge deletes a blob that has a file of its own.
+func (d *Driver) deleteLarge(id blobID) error {
 	if err := d.unlink(id); err != nil {
 		return err
 	}
@@ -43,7 +50,7 @@ func (d *Driver) delete(ctx context.Context, ref driver.Ref) error {
 	if _, err := d.fs.Stat(folder); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	return d.syncFolder(folder)
+	return d.settleFolder(folder)
 }
 
 // unlink removes the file of the blob, if it is there.

@@ -23,7 +23,7 @@ import (
 func openFault(t *testing.T, mode SyncMode) (*Driver, *faultFS) {
 	t.Helper()
 	disk := &faultFS{root: t.TempDir()}
-	d, err := openFS(t.Context(), disk, disk.root, Options{Sync: mode})
+	d, err := Open(t.Context(), disk.root, Options{FS: disk, Sync: mode, SmallBlob: -1})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = d.Close(context.WithoutCancel(t.Context())) })
 	disk.takeLog()
@@ -86,7 +86,7 @@ func concat(lists ...[]string) []string {
 func reopen(t *testing.T, d *Driver, disk *faultFS) *Driver {
 	t.Helper()
 	require.NoError(t, d.Close(t.Context()))
-	d, err := openFS(t.Context(), disk, disk.root, Options{Sync: d.sync})
+	d, err := Open(t.Context(), disk.root, Options{FS: disk, Sync: d.sync, SmallBlob: d.smallBlob})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = d.Close(context.WithoutCancel(t.Context())) })
 	disk.takeLog()
@@ -138,7 +138,7 @@ func TestAFailedSyncEndsAllWritesUntilAReopen(t *testing.T) {
 func TestAFullDiskIsErrNoSpaceAndPasses(t *testing.T) {
 	t.Parallel()
 	for _, op := range []string{"create", "write", "sync", "close", "mkdir", "rename"} {
-		for _, full := range []error{syscall.ENOSPC, syscall.EDQUOT} {
+		for _, full := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG} {
 			t.Run(fmt.Sprintf("%s: %v", op, full), func(t *testing.T) {
 				t.Parallel()
 				d, disk := openFault(t, SyncAlways)
@@ -186,7 +186,7 @@ type history struct {
 // workload uses a new driver on disk until it is done, whatever fails.
 func workload(ctx context.Context, disk *faultFS) (history, error) {
 	h := history{kept: make(map[driver.Ref]string), gone: make(map[driver.Ref]bool), unknown: make(map[driver.Ref]string)}
-	d, err := openFS(ctx, disk, disk.root, Options{})
+	d, err := Open(ctx, disk.root, Options{FS: disk})
 	if err != nil {
 		return h, err
 	}
@@ -308,37 +308,34 @@ func TestWhateverOperationFailsNothingAcknowledgedIsLost(t *testing.T) {
 func TestCallsThatRunAtOnceShareTheSyncsOfFolders(t *testing.T) {
 	t.Parallel()
 	entered, resume := make(chan string), make(chan error)
-	s := syncer{syncDir: func(dir string) error {
-		if dir == "never" {
-			return nil
-		}
-		entered <- dir
+	s := rounds[string]{run: func(items []string) error {
+		require.Subset(t, []string{"a"}, items)
+		entered <- items[0]
 		return <-resume
 	}}
 	first := make(chan error, 1)
-	go func() { first <- s.sync("a") }()
+	go func() { first <- s.do("a") }()
 	require.Equal(t, "a", <-entered)
 
 	const waiting = 10
-	var rounds []*round
+	var joined []*round[string]
 	leader, isFirst := s.join("a")
 	require.True(t, isFirst)
 	for range waiting {
 		r, isFirst := s.join("a")
 		require.False(t, isFirst)
-		rounds = append(rounds, r)
+		joined = append(joined, r)
 	}
-	go s.run(leader)
+	go s.lead(leader)
 	resume <- nil
 	require.NoError(t, <-first)
 
 	require.Equal(t, "a", <-entered, "one sync more, for all who came meanwhile")
 	resume <- errFault
-	for _, r := range rounds {
+	for _, r := range joined {
 		<-r.done
 		require.ErrorIs(t, r.err, errFault)
 	}
-	require.ErrorIs(t, s.sync("never"), errFault, "no sync after a failed one")
 }
 
 func TestARangeNeedsOnlyItsBlocks(t *testing.T) {
@@ -359,5 +356,5 @@ func TestARangeNeedsOnlyItsBlocks(t *testing.T) {
 			reads++
 		}
 	}
-	assert.Equal(t, 4, reads, "the footer, the sums of two blocks, and two blocks")
+	assert.Equal(t, 3, reads, "the footer, two blocks, and their sums")
 }

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"sync"
 
-	"github.com/vaultaire/vaultaire/driver/local/internal/vfs"
+	"github.com/vaultaire/vaultaire/driver/local/vfs"
 )
 
 var errFault = errors.New("injected fault")
@@ -63,7 +63,28 @@ func (f *faultFS) Create(name string) (vfs.WriteFile, error) {
 		return nil, err
 	}
 	file, err := f.OS.Create(name)
-	return &faultWriter{f, name, file}, err
+	if err != nil {
+		return nil, err
+	}
+	return &faultWriter{file, f, name}, nil
+}
+
+func (f *faultFS) OpenWrite(name string) (vfs.WriteFile, error) {
+	if err := f.step("openwrite", name); err != nil {
+		return nil, err
+	}
+	file, err := f.OS.OpenWrite(name)
+	if err != nil {
+		return nil, err
+	}
+	return &faultWriter{file, f, name}, nil
+}
+
+func (f *faultFS) Link(from, to string) error {
+	if err := f.step("link", to); err != nil {
+		return err
+	}
+	return f.OS.Link(from, to)
 }
 
 func (f *faultFS) Open(name string) (vfs.ReadFile, error) {
@@ -127,24 +148,42 @@ type closerFunc func() error
 func (f closerFunc) Close() error { return f() }
 
 type faultWriter struct {
+	vfs.WriteFile
 	fs   *faultFS
 	name string
-	file vfs.WriteFile
 }
 
 // Write writes half of p before it fails, as a full disk does.
 func (w *faultWriter) Write(p []byte) (int, error) {
 	if err := w.fs.step("write", w.name); err != nil {
-		n, _ := w.file.Write(p[:len(p)/2])
+		n, _ := w.WriteFile.Write(p[:len(p)/2])
 		return n, err
 	}
-	return w.file.Write(p)
+	return w.WriteFile.Write(p)
+}
+
+// WriteAt fails as Write does.
+func (w *faultWriter) WriteAt(p []byte, off int64) (int, error) {
+	if err := w.fs.step("writeat", w.name); err != nil {
+		n, _ := w.WriteFile.WriteAt(p[:len(p)/2], off)
+		return n, err
+	}
+	return w.WriteFile.WriteAt(p, off)
+}
+
+func (w *faultWriter) Truncate(size int64) error {
+	if err := w.fs.step("truncate", w.name); err != nil {
+		return err
+	}
+	return w.WriteFile.Truncate(size)
 }
 
 func (w *faultWriter) Sync() error { return w.fs.step("sync", w.name) }
 
+func (w *faultWriter) SyncData() error { return w.fs.step("syncdata", w.name) }
+
 func (w *faultWriter) Close() error {
-	return errors.Join(w.fs.step("close", w.name), w.file.Close())
+	return errors.Join(w.fs.step("close", w.name), w.WriteFile.Close())
 }
 
 type faultReader struct {

@@ -9,7 +9,7 @@ import (
 	"math"
 
 	"github.com/vaultaire/vaultaire/container"
-	"github.com/vaultaire/vaultaire/driver/local/internal/vfs"
+	"github.com/vaultaire/vaultaire/driver/local/vfs"
 )
 
 // A blob's file is a row of groups and a footer. A group is up to 1 GiB of
@@ -76,6 +76,9 @@ func (g geometry) blockOffset(block int64) int64 {
 	return block*blockSize + sumsBefore
 }
 
+// groupLeft returns how many blocks there are from a block on in its group.
+func (g geometry) groupLeft(block int64) int64 { return g.groupBlocks - block%g.groupBlocks }
+
 // sumOffset returns where the sum of a block begins, in a blob of size bytes.
 func (g geometry) sumOffset(block, size int64) int64 {
 	first := block / g.groupBlocks * g.groupBlocks
@@ -134,7 +137,7 @@ func parseFooter(b []byte, fileSize int64) (footer, error) {
 
 // readAt fills b from off. A file that ends earlier than its own footer said
 // has lost bytes.
-func readAt(f vfs.ReadFile, b []byte, off int64) error {
+func readAt(f io.ReaderAt, b []byte, off int64) error {
 	n, err := f.ReadAt(b, off)
 	if n == len(b) {
 		return nil

@@ -7,8 +7,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -20,15 +22,36 @@ import (
 )
 
 func TestDriver(t *testing.T) {
-	drivertest.Run(t, func(t *testing.T) drivertest.Harness {
-		dir := t.TempDir()
-		open := func(ctx context.Context) (driver.Driver, error) { return local.Open(ctx, dir, local.Options{}) }
-		// The ref begins with the number that names the file.
-		damage := func(_ context.Context, ref driver.Ref) error {
-			return flipByte(filepath.Join(dir, "blob", "00000000", string(ref[:16])), 100_000)
-		}
-		return drivertest.Harness{Open: open, Reopen: open, Damage: damage}
-	})
+	for name, opts := range map[string]local.Options{
+		"as it comes":       {},
+		"a file each":       {SmallBlob: -1},
+		"up to 1 MiB small": {SmallBlob: 1 << 20},
+		"tiny segments":     local.WithSegmentSize(local.Options{SmallBlob: 1 << 20}, 4096),
+		"durable later":     {Sync: local.SyncAsync, Interval: 10 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			drivertest.Run(t, func(t *testing.T) drivertest.Harness {
+				dir := t.TempDir()
+				open := func(ctx context.Context) (driver.Driver, error) { return local.Open(ctx, dir, opts) }
+				damage := func(_ context.Context, ref driver.Ref) error { return damage(dir, ref, 100_000) }
+				return drivertest.Harness{Open: open, Reopen: open, Damage: damage}
+			})
+		})
+	}
+}
+
+// damage changes a byte of a blob, whose ref begins with the number that names
+// its file or its segment.
+func damage(dir string, ref driver.Ref, off int64) error {
+	number, rest, small := strings.Cut(string(ref), "+")
+	if !small {
+		return flipByte(filepath.Join(dir, "blob", "00000000", string(ref[:16])), off)
+	}
+	record, err := strconv.ParseInt(rest[:8], 16, 64)
+	if err != nil {
+		return err
+	}
+	return flipByte(filepath.Join(dir, "seg", number+".seg"), record+off)
 }
 
 // flipByte changes the byte at off in a file.
@@ -50,7 +73,12 @@ func flipByte(path string, off int64) error {
 // open opens dir and closes it with the test.
 func open(t *testing.T, dir string) *local.Driver {
 	t.Helper()
-	d, err := local.Open(t.Context(), dir, local.Options{})
+	return openWith(t, dir, local.Options{})
+}
+
+func openWith(t *testing.T, dir string, opts local.Options) *local.Driver {
+	t.Helper()
+	d, err := local.Open(t.Context(), dir, opts)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = d.Close(context.WithoutCancel(t.Context())) })
 	return d
@@ -68,12 +96,12 @@ func TestOpenMakesAFolderThatIsMissing(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "b", "c")
 	put(t, open(t, dir), "x")
 	assert.FileExists(t, filepath.Join(dir, "FORMAT"))
-	assert.FileExists(t, filepath.Join(dir, "blob", "00000000", "0000000000000000"))
+	assert.FileExists(t, filepath.Join(dir, "seg", "000000000001.seg"))
 }
 
 func TestOpenRefusesWhatIsNotItsOwn(t *testing.T) {
 	t.Parallel()
-	const format = `{"kind": "vaultaire/driver/local", "version": 1, "identity": "abc"}`
+	const format = `{"kind": "vaultaire/driver/local", "version": 2, "identity": "abc"}`
 	for name, tc := range map[string]struct {
 		files map[string]string
 		want  error
@@ -81,7 +109,8 @@ func TestOpenRefusesWhatIsNotItsOwn(t *testing.T) {
 	}{
 		"somebody's files":      {map[string]string{"holiday.jpg": "x"}, container.ErrInvalid, `holds "holiday.jpg" and no FORMAT`},
 		"another kind":          {map[string]string{"FORMAT": `{"kind": "tape"}`}, container.ErrInvalid, `of kind "tape"`},
-		"a newer version":       {map[string]string{"FORMAT": strings.Replace(format, "1", "2", 1)}, container.ErrInvalid, "of version 2; this program reads version 1"},
+		"a newer version":       {map[string]string{"FORMAT": strings.Replace(format, "2", "3", 1)}, container.ErrInvalid, "of version 3; this program reads version 2"},
+		"an older version":      {map[string]string{"FORMAT": strings.Replace(format, "2", "1", 1)}, container.ErrInvalid, "of version 1; this program reads version 2"},
 		"a FORMAT of no sense":  {map[string]string{"FORMAT": "\x00\x00"}, container.ErrCorrupt, "FORMAT"},
 		"an empty FORMAT":       {map[string]string{"FORMAT": ""}, container.ErrCorrupt, "FORMAT"},
 		"a FORMAT, no identity": {map[string]string{"FORMAT": strings.Replace(format, "abc", "", 1)}, container.ErrCorrupt, "no identity"},
@@ -198,8 +227,8 @@ func TestARefIsNotMintedAgainInARestoredCopy(t *testing.T) {
 
 func TestForeignFilesAreIgnored(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	d := open(t, dir)
+	dir, each := t.TempDir(), local.Options{SmallBlob: -1}
+	d := openWith(t, dir, each)
 	ref := put(t, d, "x")
 	require.NoError(t, d.Close(t.Context()))
 	folder := filepath.Join(dir, "blob", "00000000")
@@ -207,12 +236,13 @@ func TestForeignFilesAreIgnored(t *testing.T) {
 		filepath.Join(dir, "README"), filepath.Join(dir, "blob", "note"), filepath.Join(folder, "note"),
 		filepath.Join(folder, "00000000000000AB"), filepath.Join(folder, "0000000000001000"),
 		filepath.Join(folder, "0000000000000001.bak"),
+		filepath.Join(dir, "seg", "note"), filepath.Join(dir, "seg", "7.seg"), filepath.Join(dir, "dead", "000000000001.seg"),
 	} {
 		require.NoError(t, os.WriteFile(path, []byte("x"), 0o600))
 	}
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "blob", "0000000g"), 0o700))
 	require.NoError(t, os.MkdirAll(filepath.Join(folder, "0000000000000007"), 0o700))
-	d = open(t, dir)
+	d = openWith(t, dir, each)
 	var refs []driver.Ref
 	for b, err := range d.List(t.Context(), "") {
 		require.NoError(t, err)
@@ -235,12 +265,16 @@ func TestOpenConfig(t *testing.T) {
 		config map[string]any
 		texts  []string // of the error; none means success
 	}{
-		"dir":            {map[string]any{"dir": t.TempDir()}, nil},
-		"dir and sync":   {map[string]any{"dir": t.TempDir(), "sync": "none"}, nil},
-		"no dir":         {nil, []string{`key "dir" is missing`}},
-		"a typo":         {map[string]any{"dri": "x"}, []string{`unknown key "dri"`, `accepted are "dir", "sync"`}},
-		"a wrong type":   {map[string]any{"dir": 1}, []string{`key "dir" is of type int`, "accepted is a string"}},
-		"a strange sync": {map[string]any{"dir": "x", "sync": "maybe"}, []string{`unknown sync mode "maybe"`, `["always" "none"]`}},
+		"dir":                     {map[string]any{"dir": t.TempDir()}, nil},
+		"all keys":                {map[string]any{"dir": t.TempDir(), "sync": "none", "small_blob": 4096, "verify": false}, nil},
+		"async":                   {map[string]any{"dir": t.TempDir(), "sync": "async", "interval": "50ms"}, nil},
+		"an interval for nothing": {map[string]any{"dir": "x", "interval": "1s"}, []string{"interval 1s with sync mode always"}},
+		"no small blobs":          {map[string]any{"dir": t.TempDir(), "small_blob": 0}, nil},
+		"too large":               {map[string]any{"dir": "x", "small_blob": 2 << 20}, []string{`key "small_blob" is 2097152`, "accepted is 0 to 1048576"}},
+		"no dir":                  {nil, []string{`key "dir" is missing`}},
+		"a typo":                  {map[string]any{"dri": "x"}, []string{`unknown key "dri"`, `accepted are "dir", "interval", "small_blob", "sync", "verify"`}},
+		"a wrong type":            {map[string]any{"dir": 1}, []string{`key "dir" is of type int`, "accepted is a string"}},
+		"a strange sync":          {map[string]any{"dir": "x", "sync": "maybe"}, []string{`unknown sync mode "maybe"`, `["always" "none" "async"]`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -258,6 +292,8 @@ func TestOpenConfig(t *testing.T) {
 		})
 	}
 	_, err := local.Open(t.Context(), t.TempDir(), local.Options{Sync: 7})
+	require.ErrorIs(t, err, container.ErrInvalid)
+	_, err = local.Open(t.Context(), t.TempDir(), local.Options{SmallBlob: 1<<20 + 1})
 	require.ErrorIs(t, err, container.ErrInvalid)
 	_, err = local.Open(t.Context(), "", local.Options{})
 	require.ErrorIs(t, err, container.ErrInvalid)

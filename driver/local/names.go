@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/vaultaire/vaultaire/driver"
 )
@@ -47,20 +48,57 @@ func parseRef(ref driver.Ref) (blobID, bool) {
 	return id, err1 == nil && err2 == nil && number <= maxNumber && id.ref() == ref
 }
 
+func (d *Driver) segmentPath(number uint64) string {
+	return filepath.Join(d.root, segmentName, numberedName(number, segmentSuffix))
+}
+
+func (d *Driver) logPath(number uint64) string {
+	return filepath.Join(d.root, deadName, numberedName(number, logSuffix))
+}
+
+// numberedName returns the name of a segment or of a deletion log.
+func numberedName(number uint64, suffix string) string { return fmt.Sprintf("%012d%s", number, suffix) }
+
+func blobFolderName(folder uint64) string { return fmt.Sprintf("%08x", folder) }
+
+func blobFileName(number uint64) string { return fmt.Sprintf("%016x", number) }
+
+// parseNumberedName reports false for whatever numberedName did not return.
+func parseNumberedName(name, suffix string) (uint64, bool) {
+	n, err := strconv.ParseUint(strings.TrimSuffix(name, suffix), 10, 64)
+	return n, err == nil && numberedName(n, suffix) == name && n <= maxSegment
+}
+
+// listNumbers returns the numbers of the segments, or of the deletion logs,
+// ascending. Whatever else somebody put there is none of ours.
+func (d *Driver) listNumbers(folder, suffix string) ([]uint64, error) {
+	entries, err := d.fs.ReadDir(filepath.Join(d.root, folder))
+	if err != nil {
+		return nil, err
+	}
+	var out []uint64
+	for _, e := range entries {
+		if n, ok := parseNumberedName(e.Name(), suffix); ok {
+			out = append(out, n)
+		}
+	}
+	return out, nil
+}
+
 func (d *Driver) folderPath(folder uint64) string {
-	return filepath.Join(d.root, blobName, fmt.Sprintf("%08x", folder))
+	return filepath.Join(d.root, blobName, blobFolderName(folder))
 }
 
 func (d *Driver) blobPath(number uint64) string {
-	return filepath.Join(d.folderPath(number>>folderBits), fmt.Sprintf("%016x", number))
+	return filepath.Join(d.folderPath(number>>folderBits), blobFileName(number))
 }
 
 func (d *Driver) tmpPath(number uint64) string {
-	return filepath.Join(d.root, tmpName, fmt.Sprintf("%016x", number))
+	return filepath.Join(d.root, tmpName, blobFileName(number))
 }
 
-// folders returns the blob folders from the given one on, ascending.
-func (d *Driver) folders(from uint64) ([]uint64, error) {
+// blobFolders returns the blob folders from the given one on, ascending.
+func (d *Driver) blobFolders(from uint64) ([]uint64, error) {
 	entries, err := d.fs.ReadDir(filepath.Join(d.root, blobName))
 	if err != nil {
 		return nil, err
@@ -88,10 +126,14 @@ func (d *Driver) numbers(folder, from uint64) ([]uint64, error) {
 func parseNames(entries []fs.DirEntry, digits int, wanted func(uint64) bool) []uint64 {
 	var out []uint64
 	for _, e := range entries {
-		n, err := strconv.ParseUint(e.Name(), 16, 64)
-		if err == nil && fmt.Sprintf("%0*x", digits, n) == e.Name() && wanted(n) {
+		if n, ok := parseHexName(e.Name(), digits); ok && wanted(n) {
 			out = append(out, n)
 		}
 	}
 	return out
+}
+
+func parseHexName(name string, digits int) (uint64, bool) {
+	n, err := strconv.ParseUint(name, 16, 64)
+	return n, err == nil && fmt.Sprintf("%0*x", digits, n) == name
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/vaultaire/vaultaire/container"
 	"github.com/vaultaire/vaultaire/driver"
-	"github.com/vaultaire/vaultaire/driver/local/internal/vfs"
+	"github.com/vaultaire/vaultaire/driver/local/vfs"
 )
 
 // Open implements driver.Driver.
@@ -26,14 +26,21 @@ func (d *Driver) Open(ctx context.Context, ref driver.Ref, off, n int64) (io.Rea
 	return r, nil
 }
 
-func (d *Driver) open(ctx context.Context, ref driver.Ref, off, n int64) (*reader, error) {
+func (d *Driver) open(ctx context.Context, ref driver.Ref, off, n int64) (io.ReadCloser, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	id, ok := parseRef(ref)
-	if !ok {
-		return nil, fmt.Errorf("%w: this driver never mints such a ref", container.ErrNotFound)
+	if small, ok := parseSmallRef(ref); ok {
+		return d.openSmall(ctx, small, off, n)
 	}
+	if id, ok := parseRef(ref); ok {
+		return d.openLarge(ctx, id, off, n)
+	}
+	return nil, fmt.Errorf("%w: this driver never mints such a ref", container.ErrNotFound)
+}
+
+// openLarge opens a blob that has a file of its own.
+func (d *Driver) openLarge(ctx context.Context, id blobID, off, n int64) (io.ReadCloser, error) {
 	f, err := d.openFile(id.number)
 	if err != nil {
 		return nil, err
@@ -41,13 +48,22 @@ func (d *Driver) open(ctx context.Context, ref driver.Ref, off, n int64) (*reade
 	if f.nonce != id.nonce {
 		return nil, errors.Join(container.ErrNotFound, f.Close())
 	}
-	if off < 0 || off > f.size || n > f.size-off {
-		return nil, errors.Join(fmt.Errorf("%w: %d bytes from %d of %d", container.ErrRange, n, off, f.size), f.Close())
+	if n, err = clip(off, n, f.size); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &reader{ctx: ctx, ref: id.ref(), verify: !d.skipVerify, file: f, pos: off, end: off + n}, nil
+}
+
+// clip returns how many bytes n, where negative means all, are of a blob of
+// size bytes from off on.
+func clip(off, n, size int64) (int64, error) {
+	if off < 0 || off > size || n > size-off {
+		return 0, fmt.Errorf("%w: %d bytes from %d of %d", container.ErrRange, n, off, size)
 	}
 	if n < 0 {
-		n = f.size - off
+		n = size - off
 	}
-	return &reader{ctx: ctx, ref: ref, file: f, pos: off, end: off + n}, nil
+	return n, nil
 }
 
 // A blobFile is a blob's file, open to be read, whose footer is sound.

@@ -2,16 +2,10 @@ package local
 
 import (
 	"context"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"path/filepath"
 
-	"github.com/vaultaire/vaultaire/container"
 	"github.com/vaultaire/vaultaire/driver"
-	"github.com/vaultaire/vaultaire/driver/local/internal/vfs"
 )
 
 // Put implements driver.Driver.
@@ -20,170 +14,40 @@ func (d *Driver) Put(ctx context.Context, _ string, src io.Reader, opts driver.P
 		return "", fmt.Errorf("local: put: %w", err)
 	}
 	defer d.gate.Leave()
-	id, err := d.put(driver.NewSource(ctx, src, opts.Size))
+	ref, err := d.put(ctx, driver.NewSource(ctx, src, opts.Size), opts.Size)
 	if err != nil {
 		return "", fmt.Errorf("local: put: %w", err)
 	}
-	return id.ref(), nil
+	return ref, nil
 }
 
-func (d *Driver) put(src *driver.Source) (blobID, error) {
-	if err := d.syncer.check(); err != nil {
-		return blobID{}, err
+func (d *Driver) put(ctx context.Context, src *driver.Source, size int64) (driver.Ref, error) {
+	if err := d.poison.check(); err != nil {
+		return "", err
 	}
-	id := blobID{number: d.next.Add(1) - 1, nonce: newNonce()}
-	if id.number > maxNumber {
-		return blobID{}, fmt.Errorf("%w: blob numbers are used up", container.ErrNoSpace)
+	if size > d.smallBlob || d.smallBlob < 0 {
+		return d.putLarge(src)
 	}
-	if err := d.stage(id, src); err != nil {
-		return blobID{}, err
-	}
-	if err := d.publish(id); err != nil {
-		return blobID{}, noSpace(err)
-	}
-	return id, nil
-}
-
-// stage writes the blob under tmp, where a crash leaves it to be removed.
-func (d *Driver) stage(id blobID, src *driver.Source) error {
-	return d.writeFile(d.tmpPath(id.number), func(f vfs.WriteFile) error {
-		w := blobWriter{file: f, nonce: id.nonce, geometry: d.geometry}
-		return w.copy(src)
-	})
-}
-
-// publish moves a staged blob to its place. From the move on the blob is
-// whole and listed, even if the sync fails; from the sync on it is durable.
-func (d *Driver) publish(id blobID) (err error) {
-	staged := d.tmpPath(id.number)
-	defer func() {
-		if err != nil {
-			_ = d.fs.Remove(staged) // if it is still there; else the next open removes it
-		}
-	}()
-	// The folder first, since a durable name in a folder that is gone is none.
-	if err := d.makeBlobFolder(id.number >> folderBits); err != nil {
-		return err
-	}
-	// Only after its bytes were synced: a file system may make the name durable
-	// before bytes that nobody asked it for, and then a crash shows an empty or
-	// half a blob under its final name. Nothing can be replaced here, for no
-	// number is higher than those that were found at open.
-	path := d.blobPath(id.number)
-	if err := d.fs.Rename(staged, path); err != nil {
-		return err
-	}
-	// A rename is a change of the folder, and lasts when the folder is synced.
-	return d.syncFolder(filepath.Dir(path))
-}
-
-// makeBlobFolder makes a folder for blobs and syncs its parent; also if it is
-// there already, since whoever made it may have had no time to.
-func (d *Driver) makeBlobFolder(folder uint64) error {
-	if d.lastFolder.Load() == int64(folder) {
-		return nil
-	}
-	path := d.folderPath(folder)
-	if err := d.fs.Mkdir(path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	if err := d.syncFolder(filepath.Dir(path)); err != nil {
-		return err
-	}
-	d.lastFolder.Store(int64(folder))
-	return nil
-}
-
-// writeFile makes a file of what fill writes and syncs it. On any error, and
-// if fill panics, no file is left.
-func (d *Driver) writeFile(path string, fill func(vfs.WriteFile) error) error {
-	f, err := d.fs.Create(path)
+	b, whole, err := readSmall(src, size, d.smallBlob)
 	if err != nil {
-		return noSpace(err)
+		return "", fmt.Errorf("read source: %w", err)
 	}
-	kept := false
-	defer func() {
-		if !kept {
-			_ = f.Close() // a second close does no harm
-			_ = d.fs.Remove(path)
-		}
-	}()
-	if err := fill(f); err != nil {
-		return err
+	defer b.free()
+	if whole {
+		return d.putSmall(ctx, b)
 	}
-	if err := d.syncFile(f); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return noSpace(err)
-	}
-	kept = true
-	return nil
+	return d.putLarge(&resumed{head: b.data(), src: src})
 }
 
-func (d *Driver) syncFile(f vfs.WriteFile) error {
-	if d.sync == SyncNone {
-		return nil
-	}
-	err := f.Sync()
-	if err == nil {
-		return nil
-	}
-	// File systems that choose the place of bytes late find here that they have
-	// none. That harms no file but this one, which goes. All else is unknown.
-	if !vfs.IsNoSpace(err) {
-		d.syncer.poison(err)
-	}
-	return noSpace(fmt.Errorf("sync: %w", err))
+// A resumed is a source of which the first bytes were read before.
+type resumed struct {
+	head []byte
+	src  *driver.Source
 }
 
-// A blobWriter writes a blob's file from its start.
-type blobWriter struct {
-	file     vfs.WriteFile
-	nonce    uint64
-	geometry geometry
-	blocks   int64
-	size     int64
-	sums     []byte // of the group being written
-}
-
-// copy writes all of src, the sums and the footer.
-func (w *blobWriter) copy(src *driver.Source) error {
-	buf := buffers.Get().(*buffer)
-	defer buffers.Put(buf)
-	for {
-		n, err := src.Fill(buf.block[:])
-		if err != nil && err != io.EOF {
-			return fmt.Errorf("read source: %w", err)
-		}
-		if n > 0 {
-			if err := w.writeBlock(buf.block[:n]); err != nil {
-				return noSpace(err)
-			}
-		}
-		if err == io.EOF {
-			return noSpace(w.finish())
-		}
-	}
-}
-
-func (w *blobWriter) writeBlock(block []byte) error {
-	if _, err := w.file.Write(block); err != nil {
-		return err
-	}
-	w.sums = binary.LittleEndian.AppendUint32(w.sums, blockSum(w.nonce, w.blocks, block))
-	w.blocks++
-	w.size += int64(len(block))
-	if w.blocks%w.geometry.groupBlocks > 0 {
-		return nil
-	}
-	_, err := w.file.Write(w.sums)
-	w.sums = w.sums[:0]
-	return err
-}
-
-func (w *blobWriter) finish() error {
-	f := footer{geometry: w.geometry, size: w.size, nonce: w.nonce}
-	_, err := w.file.Write(f.append(w.sums))
-	return err
+func (r *resumed) Fill(p []byte) (int, error) {
+	n := copy(p, r.head)
+	r.head = r.head[n:]
+	m, err := r.src.Fill(p[n:])
+	return n + m, err
 }

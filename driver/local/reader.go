@@ -5,52 +5,61 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"sync"
 
 	"github.com/vaultaire/vaultaire/container"
 	"github.com/vaultaire/vaultaire/driver"
 )
 
-// A reader yields a range of a blob. It holds one block at a time, and yields
-// of it only once it is verified.
+// A reader yields a range of a blob that has a file. It holds a few blocks at a
+// time, and yields of them only once they are verified.
 type reader struct {
-	ctx context.Context
-	ref driver.Ref
+	ctx  context.Context
+	ref  driver.Ref
+	use  closing
+	file *blobFile
 
-	// mu lets Close come from another goroutine than Read, as it does when a
-	// client goes away: the buffer returns to the pool and must not be in use.
-	mu   sync.Mutex
-	file *blobFile // nil once closed
-	pos  int64     // in the blob, of the next byte to yield
-	end  int64
-	err  error   // the first failure
-	buf  *buffer // nil until needed
+	verify bool
+	pos    int64 // in the blob, of the next byte to yield
+	end    int64
+	err    error   // the first failure
+	buf    *buffer // nil until needed
 
-	rest             []byte // what is verified and not yet yielded, within buf.block
+	rest             []byte // what is verified and not yet yielded, within buf.blocks
 	sumFirst, sumEnd int64  // blocks whose sums are in buf.sums
 }
 
 // Read implements io.Reader.
 func (r *reader) Read(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.file == nil {
-		return 0, fmt.Errorf("local: read %q: the reader is %w", r.ref, container.ErrClosed)
+	if err := r.use.enter(); err != nil {
+		return 0, fmt.Errorf("local: read %q: %w", r.ref, err)
 	}
-	if r.err == nil && len(p) > 0 {
-		r.err = r.prepare()
-	}
-	if r.err != nil {
+	defer r.use.leave(r.giveBack)
+	if len(p) == 0 {
 		return 0, r.err
 	}
+	if err := r.prepare(); err != nil {
+		return 0, err
+	}
 	n := copy(p, r.rest)
-	r.rest = r.rest[n:]
-	r.pos += int64(n)
+	r.advance(n)
 	return n, nil
 }
 
-// prepare makes sure that there is something in rest, or fails.
+// advance says that n bytes of rest were yielded.
+func (r *reader) advance(n int) {
+	r.rest = r.rest[n:]
+	r.pos += int64(n)
+}
+
+// prepare makes sure that there is something in rest, or fails for ever.
 func (r *reader) prepare() error {
+	if r.err == nil {
+		r.err = r.tryPrepare()
+	}
+	return r.err
+}
+
+func (r *reader) tryPrepare() error {
 	if r.pos == r.end {
 		return io.EOF
 	}
@@ -66,57 +75,77 @@ func (r *reader) prepare() error {
 	return nil
 }
 
-// load reads and verifies a block, and sets rest to its bytes from pos to end.
-func (r *reader) load(block int64) error {
-	if r.buf == nil {
-		r.buf = buffers.Get().(*buffer)
-	}
-	want, err := r.sum(block)
-	if err != nil {
+// load reads and verifies some blocks, and sets rest to their bytes from pos to
+// end.
+func (r *reader) load(first int64) error {
+	blocks := min(blocksAtOnce, blocksIn(r.end)-first, r.file.geometry.groupLeft(first))
+	start := first * blockSize
+	data := r.buffer().blocks[:min(blocks*blockSize, r.file.size-start)]
+	if err := readAt(r.file, data, r.file.geometry.blockOffset(first)); err != nil {
 		return err
 	}
-	start := block * blockSize
-	data := r.buf.block[:min(blockSize, r.file.size-start)]
-	if err := readAt(r.file, data, r.file.geometry.blockOffset(block)); err != nil {
-		return err
-	}
-	if blockSum(r.file.nonce, block, data) != want {
-		return fmt.Errorf("%w: block %d fails its checksum", container.ErrCorrupt, block)
+	if r.verify {
+		sound, err := r.sound(first, data)
+		if err != nil {
+			return err
+		}
+		if sound == 0 {
+			return fmt.Errorf("%w: block %d fails its checksum", container.ErrCorrupt, first)
+		}
+		data = data[:min(sound*blockSize, int64(len(data)))]
 	}
 	r.rest = data[r.pos-start : min(int64(len(data)), r.end-start)]
 	return nil
+}
+
+// sound returns how many blocks are as they were put, up to the first that is
+// not.
+func (r *reader) sound(first int64, data []byte) (n int64, err error) {
+	for ; n < blocksIn(int64(len(data))); n++ {
+		want, err := r.sum(first + n)
+		if err != nil {
+			return 0, err
+		}
+		if blockSum(r.file.nonce, first+n, blockOf(data, n)) != want {
+			break
+		}
+	}
+	return n, nil
 }
 
 // sum returns the stored sum of a block. It reads those of the following
 // blocks with it, as far as the range and the group go.
 func (r *reader) sum(block int64) (uint32, error) {
 	if block < r.sumFirst || block >= r.sumEnd {
-		group := r.file.geometry.groupBlocks
-		end := min(blocksIn(r.end), block-block%group+group, block+sumsPerRead)
-		sums := r.buf.sums[:(end-block)*sumSize]
+		n := min(blocksIn(r.end)-block, r.file.geometry.groupLeft(block), sumsPerRead)
+		sums := r.buf.sums[:n*sumSize]
 		if err := readAt(r.file, sums, r.file.geometry.sumOffset(block, r.file.size)); err != nil {
 			return 0, err
 		}
-		r.sumFirst, r.sumEnd = block, end
+		r.sumFirst, r.sumEnd = block, block+n
 	}
 	return binary.LittleEndian.Uint32(r.buf.sums[(block-r.sumFirst)*sumSize:]), nil
 }
 
+func (r *reader) buffer() *buffer {
+	if r.buf == nil {
+		r.buf = buffers.Get().(*buffer)
+	}
+	return r.buf
+}
+
 // Close implements io.Closer. Closing again does nothing.
 func (r *reader) Close() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.file == nil {
-		return nil
+	if err := r.use.close(r.giveBack); err != nil {
+		return fmt.Errorf("local: close %q: %w", r.ref, err)
 	}
+	return nil
+}
+
+func (r *reader) giveBack() error {
 	if r.buf != nil {
 		buffers.Put(r.buf)
 		r.buf, r.rest = nil, nil
 	}
-	err := r.file.Close()
-	r.file = nil
-	if err != nil {
-		return fmt.Errorf("local: close %q: %w", r.ref, err)
-	}
-	return nil
+	return r.file.Close()
 }

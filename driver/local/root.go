@@ -13,7 +13,7 @@ import (
 	"slices"
 
 	"github.com/vaultaire/vaultaire/container"
-	"github.com/vaultaire/vaultaire/driver/local/internal/vfs"
+	"github.com/vaultaire/vaultaire/driver/local/vfs"
 )
 
 // Names in the root.
@@ -22,12 +22,21 @@ const (
 	formatNewName = "FORMAT.new"
 	lockName      = "LOCK"
 	blobName      = "blob"
+	segmentName   = "seg"
+	deadName      = "dead"
 	tmpName       = "tmp"
+	unflushedName = "UNFLUSHED"
+)
+
+// What the names of segments and deletion logs end in.
+const (
+	segmentSuffix = ".seg"
+	logSuffix     = ".log"
 )
 
 const (
 	formatKind    = "vaultaire/driver/local"
-	formatVersion = 1
+	formatVersion = 2
 	maxFormatSize = 4 << 10
 )
 
@@ -73,7 +82,7 @@ func (d *Driver) recover(ctx context.Context) error {
 		return err
 	}
 	d.identity = format.Identity
-	for _, name := range []string{blobName, tmpName} {
+	for _, name := range []string{blobName, segmentName, deadName, tmpName} {
 		if err := d.fs.Mkdir(filepath.Join(d.root, name)); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
@@ -82,25 +91,40 @@ func (d *Driver) recover(ctx context.Context) error {
 	if err := d.syncFolder(d.root); err != nil {
 		return err
 	}
+	if err := d.recoverUnflushed(ctx); err != nil {
+		return err
+	}
 	if err := d.emptyTmp(ctx); err != nil {
 		return err
 	}
 	next, err := d.findNext(ctx)
+	if err != nil {
+		return err
+	}
 	d.next.Store(next)
-	return err
+	if err := d.recoverSegments(ctx); err != nil {
+		return err
+	}
+	if d.sync == SyncAsync {
+		return d.markUnflushed()
+	}
+	return nil
 }
 
 func (d *Driver) readFormat() (rootFormat, error) {
-	var format rootFormat
 	f, err := d.fs.Open(filepath.Join(d.root, formatName))
 	if err != nil {
-		return format, err
+		return rootFormat{}, err
 	}
 	defer f.Close()
 	text, err := io.ReadAll(io.NewSectionReader(f, 0, maxFormatSize))
 	if err != nil {
-		return format, fmt.Errorf("read %s: %w", formatName, err)
+		return rootFormat{}, fmt.Errorf("read %s: %w", formatName, err)
 	}
+	return parseFormat(text)
+}
+
+func parseFormat(text []byte) (format rootFormat, err error) {
 	if err := json.Unmarshal(text, &format); err != nil {
 		return format, fmt.Errorf("%w: %s: %w", container.ErrCorrupt, formatName, err)
 	}
@@ -168,7 +192,7 @@ func (d *Driver) emptyTmp(ctx context.Context) error {
 // findNext returns one more than the highest number of a blob. It reads the
 // folders from the last one down to the first that holds a blob.
 func (d *Driver) findNext(ctx context.Context) (uint64, error) {
-	folders, err := d.folders(0)
+	folders, err := d.blobFolders(0)
 	if err != nil {
 		return 0, err
 	}

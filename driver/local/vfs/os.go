@@ -2,6 +2,7 @@ package vfs
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -22,20 +23,55 @@ var _ FS = OS{}
 
 // Create implements FS.
 func (OS) Create(name string) (WriteFile, error) {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return nil, err // not f: a nil *os.File in an interface is not nil
-	}
-	return f, nil
+	return openWrite(name, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 }
 
-// Open implements FS.
+// OpenWrite implements FS.
+func (OS) OpenWrite(name string) (WriteFile, error) {
+	return openWrite(name, os.O_RDWR)
+}
+
+func openWrite(name string, flags int) (WriteFile, error) {
+	f, err := os.OpenFile(name, flags, 0o600)
+	if err != nil {
+		return nil, err // not f: a nil pointer in an interface is not nil
+	}
+	return osFile{f}, nil
+}
+
+// An osFile adds to an *os.File what differs from system to system.
+type osFile struct{ *os.File }
+
+// SyncData implements WriteFile.
+func (f osFile) SyncData() error { return syncData(f.File) }
+
+// Open implements FS. The file is an *os.File.
 func (OS) Open(name string) (ReadFile, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	return f, nil
+}
+
+// Link implements FS.
+func (OS) Link(from, to string) error {
+	err := os.Link(from, to)
+	if err != nil && isLinkUnsupported(err) {
+		return fmt.Errorf("%w: %w", errors.ErrUnsupported, err)
+	}
+	return err
+}
+
+// isLinkUnsupported reports whether err says that a file system has no links,
+// none across to another, or none more for this file.
+func isLinkUnsupported(err error) bool {
+	for _, e := range []error{syscall.EXDEV, syscall.EPERM, syscall.EMLINK, errors.ErrUnsupported} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // Rename implements FS.
@@ -78,8 +114,15 @@ func (OS) Lock(name string) (io.Closer, error) {
 	return lock, nil
 }
 
+// ErrNoSpace is how an operating system says that the disk is full.
+var ErrNoSpace error = syscall.ENOSPC
+
 // IsNoSpace reports whether err says that the disk, or the user's share of
-// it, is full.
+// it, is full, or that IsFileTooLarge.
 func IsNoSpace(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+	return errors.Is(err, ErrNoSpace) || errors.Is(err, syscall.EDQUOT) || IsFileTooLarge(err)
 }
+
+// IsFileTooLarge reports whether err says that a file would be larger than the
+// file system or the limits of the process allow. Another file may have room.
+func IsFileTooLarge(err error) bool { return errors.Is(err, syscall.EFBIG) }

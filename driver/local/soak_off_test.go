@@ -1,0 +1,5 @@
+//go:build !soak
+
+package local
+
+const soaking = false
