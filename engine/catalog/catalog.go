@@ -23,13 +23,17 @@ type Catalog struct {
 	id          string
 	incarnation Incarnation
 	known       map[Incarnation]struct{} // this one and those before it
-	contents    atomic.Uint64            // how many content IDs this incarnation has minted
+	held        heldIncarnations
+	contents    atomic.Uint64 // how many content IDs this incarnation has minted
+	epochs      epochs
 }
 
 // Names of the rows of the meta table.
 const (
 	metaCatalogID   = "catalog-id"
+	metaIncomplete  = "incomplete"  // while a Rebuild makes the catalog
 	metaIncarnation = "incarnation" // the one that may change the catalog
+	metaBarrier     = "barrier"     // the last one
 )
 
 // Open begins a new incarnation over the catalog in store, which it creates if
@@ -40,6 +44,13 @@ const (
 func Open(ctx context.Context, store Store, clock func() time.Time) (*Catalog, error) {
 	c := &Catalog{store: store, clock: clock}
 	err := store.Update(ctx, func(ctx context.Context, t Txn) error {
+		_, incomplete, err := t.Get(ctx, metaKey(metaIncomplete))
+		if err != nil {
+			return err
+		}
+		if incomplete {
+			return fmt.Errorf("%w: a rebuild of this catalog did not get to its end; throw it away and rebuild it again", container.ErrInvalid)
+		}
 		id, ok, err := t.Get(ctx, metaKey(metaCatalogID))
 		if err != nil {
 			return err
@@ -49,7 +60,14 @@ func Open(ctx context.Context, store Store, clock func() time.Time) (*Catalog, e
 			t.Set(metaKey(metaCatalogID), id)
 		}
 		c.id = string(id)
-		if c.known, err = knownIncarnations(ctx, t); err != nil {
+		c.known, c.held.set = make(map[Incarnation]struct{}), make(map[Incarnation]struct{})
+		err = eachIncarnation(ctx, t, func(i Incarnation, row incarnationRow) {
+			c.known[i] = struct{}{}
+			if row.Held {
+				c.held.set[i] = struct{}{}
+			}
+		})
+		if err != nil {
 			return err
 		}
 		c.incarnation = Incarnation(binary.BigEndian.Uint64(randomBytes(8)))
@@ -62,31 +80,6 @@ func Open(ctx context.Context, store Store, clock func() time.Time) (*Catalog, e
 		return nil, fmt.Errorf("catalog: open: %w", err)
 	}
 	return c, nil
-}
-
-func knownIncarnations(ctx context.Context, r Reader) (map[Incarnation]struct{}, error) {
-	known := make(map[Incarnation]struct{})
-	return known, eachIncarnation(ctx, r, func(i Incarnation, _ incarnationRow) { known[i] = struct{}{} })
-}
-
-func eachIncarnation(ctx context.Context, r Reader, visit func(Incarnation, incarnationRow)) error {
-	it, err := r.Scan(ctx, []byte{tableIncarnation}, []byte{tableIncarnation + 1})
-	if err != nil {
-		return err
-	}
-	defer it.Close()
-	for it.Next() {
-		i, err := parseIncarnationKey(it.Key())
-		if err != nil {
-			return err
-		}
-		var row incarnationRow
-		if err := decodeRow(it.Value(), &row); err != nil {
-			return err
-		}
-		visit(i, row)
-	}
-	return it.Close()
 }
 
 func randomBytes(n int) []byte {
@@ -104,46 +97,10 @@ func (c *Catalog) NewContentID() ContentID {
 	return newContentID(c.incarnation, c.contents.Add(1))
 }
 
-// End ends the incarnation, every blob of which is named by a row or gone: nobody
-// needs to look for orphans of it. An incarnation that may have left some does
-// not call End, as one that crashes does not.
-func (c *Catalog) End(ctx context.Context) error {
-	return c.store.Update(ctx, func(ctx context.Context, t Txn) error {
-		if err := c.checkIncarnation(ctx, t); err != nil {
-			return err
-		}
-		t.Delete(metaKey(metaIncarnation))
-		return markClean(ctx, t, c.incarnation)
-	})
-}
-
-func markClean(ctx context.Context, t Txn, i Incarnation) error {
-	var row incarnationRow
-	if err := getRow(ctx, t, i.key(), &row); err != nil {
-		return err
-	}
-	row.Clean = true
-	t.Set(i.key(), encodeRow(&row))
-	return nil
-}
-
-// checkIncarnation returns an ErrClosed if this incarnation may no longer
-// change the catalog. Each transaction of an engine calls it: without it a run
-// that another has taken over from could name a blob that was swept meanwhile.
-func (c *Catalog) checkIncarnation(ctx context.Context, t Txn) error {
-	current, _, err := t.Get(ctx, metaKey(metaIncarnation))
-	if err != nil {
-		return err
-	}
-	if !bytes.Equal(current, c.incarnation.key()) {
-		return fmt.Errorf("catalog: %w: incarnation %v has ended", container.ErrClosed, c.incarnation)
-	}
-	return nil
-}
-
 // CheckDriver remembers that the driver of the given name has the given
-// identity. If another identity is remembered it returns an ErrInvalid, since
-// refs into one place mean nothing in another. An empty identity matches all.
+// identity. If another identity is remembered, or the identity under another
+// name, it returns an ErrInvalid, since refs into one place mean nothing in
+// another. An empty identity matches all.
 func (c *Catalog) CheckDriver(ctx context.Context, name, identity string) error {
 	if identity == "" {
 		return nil
@@ -154,6 +111,9 @@ func (c *Catalog) CheckDriver(ctx context.Context, name, identity string) error 
 		case err != nil:
 			return err
 		case !ok:
+			if err := checkNewDriver(ctx, t, name, identity); err != nil {
+				return err
+			}
 			t.Set(driverKey(name), []byte(identity))
 			return nil
 		case !bytes.Equal(known, []byte(identity)):
@@ -162,6 +122,22 @@ func (c *Catalog) CheckDriver(ctx context.Context, name, identity string) error 
 		}
 		return nil
 	})
+}
+
+// checkNewDriver returns an ErrInvalid if another name has the identity.
+func checkNewDriver(ctx context.Context, r Reader, name, identity string) error {
+	it, err := r.Scan(ctx, []byte{tableDriver}, []byte{tableDriver + 1})
+	if err != nil {
+		return err
+	}
+	defer it.Close()
+	for it.Next() {
+		if string(it.Value()) == identity {
+			return fmt.Errorf("catalog: %w: driver %q is the one that this catalog knows as %q",
+				container.ErrInvalid, name, it.Key()[1:])
+		}
+	}
+	return it.Close()
 }
 
 // Scope returns the part of the catalog that belongs to id, as principal may
@@ -175,6 +151,14 @@ type Scope struct {
 	catalog   *Catalog
 	tenant    tenant.ID
 	principal tenant.Principal
+	created   time.Time // of the only container that it reaches; zero for all
+}
+
+// Within returns a scope that reaches no container but c, and not another one of
+// that name, should c be deleted and made anew.
+func (s Scope) Within(c container.Container) Scope {
+	s.created = c.Created
+	return s
 }
 
 // getRow reads the row under key into m; its absence is an errAbsent.

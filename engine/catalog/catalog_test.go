@@ -139,15 +139,15 @@ func TestEveryContentIsNamedOrCondemned(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, c.Forget(ctx, all))
 	for _, x := range all {
-		has, err := c.HasContent(ctx, x.Tenant, x.ID)
+		_, has, err := c.Content(ctx, x.Tenant, x.ID)
 		require.NoError(t, err)
 		require.False(t, has)
 	}
 	for i, id := range []tenant.ID{"a", "b"} {
-		has, err := c.HasContent(ctx, id, named[i])
+		_, has, err := c.Content(ctx, id, named[i])
 		require.NoError(t, err)
 		require.True(t, has)
-		has, err = c.HasContent(ctx, id, named[1-i])
+		_, has, err = c.Content(ctx, id, named[1-i])
 		require.NoError(t, err)
 		require.False(t, has, "another tenant's content")
 	}

@@ -8,12 +8,20 @@ import (
 	"github.com/vaultaire/vaultaire/container"
 )
 
+// maxOwnerLength is how long each name of an owner may be, which the trailers of
+// all blobs in the container repeat.
+const maxOwnerLength = 512
+
 // CreateContainer adds a container that belongs to the scope's principal. One
-// of the same name is an ErrExists.
+// of the same name is an ErrExists, a principal of longer names an ErrInvalid.
 func (s Scope) CreateContainer(ctx context.Context, name string) (container.Container, error) {
 	row := containerRow{
 		Created: s.catalog.clock().UTC(),
 		Owner:   container.Owner{ID: s.principal.ID, DisplayName: s.principal.DisplayName},
+	}
+	if n := max(len(row.Owner.ID), len(row.Owner.DisplayName)); n > maxOwnerLength {
+		return container.Container{}, fmt.Errorf("%w: principal has a name of %d bytes, at most %d are accepted",
+			container.ErrInvalid, n, maxOwnerLength)
 	}
 	err := s.catalog.store.Update(ctx, func(ctx context.Context, t Txn) error {
 		if err := s.catalog.checkIncarnation(ctx, t); err != nil {
@@ -53,6 +61,8 @@ func (s Scope) container(ctx context.Context, r Reader, name string) (container.
 		return container.Container{}, container.ErrContainerNotFound
 	case err != nil:
 		return container.Container{}, err
+	case !s.created.IsZero() && !s.created.Equal(row.Created):
+		return container.Container{}, fmt.Errorf("%w: it was deleted, and is another one now", container.ErrContainerNotFound)
 	case !s.principal.MayUse(row.Owner.ID):
 		return container.Container{}, fmt.Errorf("%w: the container belongs to another principal", container.ErrDenied)
 	}

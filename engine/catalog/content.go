@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -60,6 +61,13 @@ type Replica struct {
 	Ref    driver.Ref
 }
 
+// HasReplica reports whether one of the copies is there.
+func (c *Content) HasReplica(name string, ref driver.Ref) bool { return c.findReplica(name, ref) >= 0 }
+
+func (c *Content) findReplica(name string, ref driver.Ref) int {
+	return slices.IndexFunc(c.Replicas, func(r Replica) bool { return r.Driver == name && r.Ref == ref })
+}
+
 // An Extent is a part of another content.
 type Extent struct {
 	unknownFields
@@ -88,13 +96,13 @@ func (c *Content) setField(f field) (bool, error) {
 		c.Size = int64(f.value)
 	case f.isBytes(3):
 		var r Replica
-		if err := decodeMessage(f.data, &r); err != nil {
+		if err := f.message(&r); err != nil {
 			return true, err
 		}
 		c.Replicas = append(c.Replicas, r)
 	case f.isBytes(4):
 		var e Extent
-		if err := decodeMessage(f.data, &e); err != nil {
+		if err := f.message(&e); err != nil {
 			return true, err
 		}
 		c.Extents = append(c.Extents, e)
@@ -113,9 +121,9 @@ func (r *Replica) appendFields(b []byte) []byte {
 func (r *Replica) setField(f field) (bool, error) {
 	switch {
 	case f.isBytes(1):
-		r.Driver = string(f.data)
+		r.Driver = f.text
 	case f.isBytes(2):
-		r.Ref = driver.Ref(f.data)
+		r.Ref = driver.Ref(f.text)
 	default:
 		return false, nil
 	}
@@ -133,7 +141,7 @@ func (e *Extent) setField(f field) (bool, error) {
 	var err error
 	switch {
 	case f.isBytes(1):
-		e.Content, err = f.contentID()
+		e.Content, err = f.id()
 	case f.isUint(2):
 		e.Offset = int64(f.value)
 	case f.isUint(3):
@@ -159,9 +167,9 @@ func (d *digestField) appendFields(b []byte) []byte {
 func (d *digestField) setField(f field) (bool, error) {
 	switch {
 	case f.isBytes(1):
-		d.Algorithm = container.Algorithm(f.data)
+		d.Algorithm = container.Algorithm(f.text)
 	case f.isBytes(2):
-		d.Sum = string(f.data)
+		d.Sum = f.text
 	default:
 		return false, nil
 	}

@@ -9,7 +9,7 @@ import (
 // Delete removes the current version of a key and returns it. A key without
 // one is an ErrArtifactNotFound.
 func (s Scope) Delete(ctx context.Context, name, key string, cond container.Condition) (v Version, err error) {
-	err = s.catalog.store.Update(ctx, func(ctx context.Context, t Txn) error {
+	err = s.catalog.commit(ctx, func(ctx context.Context, t Txn) error {
 		if err := s.catalog.checkIncarnation(ctx, t); err != nil {
 			return err
 		}
@@ -21,7 +21,7 @@ func (s Scope) Delete(ctx context.Context, name, key string, cond container.Cond
 			return err
 		}
 		t.Delete(s.headKey(name, key))
-		return s.dropVersion(ctx, t, name, &v)
+		return s.dropVersion(ctx, t, name, &v, s.catalog.epochs.current.Load())
 	})
 	return v, err
 }

@@ -21,6 +21,7 @@ const (
 	tableContent     = 'b' // tenant, content
 	tableCondemned   = 'q' // tenant, content
 	tableUsage       = 'n' // tenant, container, counter
+	tableUndo        = 'u' // ^epoch, ^number
 )
 
 const nameEnd = 0x00
@@ -56,6 +57,15 @@ func (s Scope) condemnedKey(id ContentID) []byte {
 
 func (s Scope) usageKey(name string, c counter) []byte {
 	return append(keyOf(tableUsage, string(s.tenant), name), byte(c))
+}
+
+// parseHeadKey is the inverse of headKey.
+func parseHeadKey(k []byte) (id tenant.ID, name, key string, err error) {
+	parts := bytes.SplitN(k[1:], []byte{nameEnd}, 3)
+	if len(parts) != 3 {
+		return "", "", "", fmt.Errorf("%w: head has the key %x", errCorruptRow, k)
+	}
+	return tenant.ID(parts[0]), string(parts[1]), string(parts[2]), nil
 }
 
 // parseCondemnedKey is the inverse of condemnedKey.

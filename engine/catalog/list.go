@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/vaultaire/vaultaire/container"
@@ -35,6 +36,7 @@ type lister struct {
 	name  string
 	query Query
 	base  []byte // what the keys of all heads begin with
+	head  head   // the one under the iterator
 }
 
 func (l *lister) list(ctx context.Context, r Reader) (entries []container.Entry, more bool, err error) {
@@ -52,7 +54,7 @@ func (l *lister) list(ctx context.Context, r Reader) (entries []container.Entry,
 			return entries, true, it.Close()
 		}
 		if found {
-			entries = append(entries, entry)
+			entries = append(l.grow(entries), entry)
 		}
 		if entry.IsPrefix() {
 			ok = it.SeekGE(prefixEnd(l.key(entry.Prefix)))
@@ -61,6 +63,16 @@ func (l *lister) list(ctx context.Context, r Reader) (entries []container.Entry,
 		}
 	}
 	return entries, false, it.Close()
+}
+
+// grow makes room for all entries at once when it turns out that there are
+// many, because entries are large.
+func (l *lister) grow(entries []container.Entry) []container.Entry {
+	const many = 32
+	if len(entries) < cap(entries) || len(entries) < many {
+		return entries
+	}
+	return slices.Grow(entries, l.query.Limit-len(entries))
 }
 
 // start returns the first key of a head that may belong to an entry with a
@@ -80,19 +92,18 @@ func (l *lister) start() []byte {
 // entry returns the entry that the head under the iterator belongs to, and
 // false if it belongs to none.
 func (l *lister) entry(it Iterator) (container.Entry, bool, error) {
-	var h head
-	if err := decodeRow(it.Value(), &h); err != nil {
+	l.head = head{}
+	if err := decodeRow(it.Value(), &l.head); err != nil {
 		return container.Entry{}, false, err
 	}
-	key := string(it.Key()[len(l.base):])
-	a := h.artifact(l.name, key)
-	if a == nil {
+	if !l.head.exists() {
 		return container.Entry{}, false, nil
 	}
+	key := string(it.Key()[len(l.base):])
 	if group, ok := l.commonPrefix(key); ok {
 		return container.Entry{Prefix: group}, true, nil
 	}
-	return container.Entry{Artifact: *a}, true, nil
+	return container.Entry{Artifact: l.head.Current.artifact(l.name, key)}, true, nil
 }
 
 // commonPrefix returns the group that key belongs to: what stands before the

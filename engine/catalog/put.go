@@ -8,12 +8,12 @@ import (
 	"github.com/vaultaire/vaultaire/container"
 )
 
-// CheckPut returns the error that a Put with the condition would have if it
-// were committed now: an ErrContainerNotFound, ErrDenied, ErrPrecondition or
-// ErrArtifactNotFound. It is a courtesy; [Scope.Put] decides.
-func (s Scope) CheckPut(ctx context.Context, name, key string, cond container.Condition) error {
-	return s.catalog.store.View(ctx, func(ctx context.Context, r Reader) error {
-		if _, err := s.container(ctx, r, name); err != nil {
+// CheckPut returns the container, and the error that a Put with the condition
+// would have if it were committed now: an ErrContainerNotFound, ErrDenied,
+// ErrPrecondition or ErrArtifactNotFound. It is a courtesy; [Scope.Put] decides.
+func (s Scope) CheckPut(ctx context.Context, name, key string, cond container.Condition) (c container.Container, err error) {
+	err = s.catalog.store.View(ctx, func(ctx context.Context, r Reader) error {
+		if c, err = s.container(ctx, r, name); err != nil {
 			return err
 		}
 		if cond.IsZero() {
@@ -25,23 +25,25 @@ func (s Scope) CheckPut(ctx context.Context, name, key string, cond container.Co
 		}
 		return cond.CheckWrite(h.artifact(name, key))
 	})
+	return c, err
 }
 
 // Put makes v the current version of the key, pointing to content, and returns
 // it as it was committed. The version that it replaces is gone, and its content
 // condemned if nothing else refers to it; replaced says whether there was one.
 //
-// The caller has the blob of content durably stored. After any error other than
-// ErrUnknownOutcome no row names it.
+// The caller has stored the blob of content, durably unless its driver is
+// asynchronous. After any error other than ErrUnknownOutcome no row names it.
 func (s Scope) Put(ctx context.Context, name, key string, cond container.Condition, v Version, content Content) (_ Version, replaced bool, err error) {
 	content.Refs = 1
-	err = s.catalog.store.Update(ctx, func(ctx context.Context, t Txn) error {
+	err = s.catalog.commit(ctx, func(ctx context.Context, t Txn) error {
 		if err := s.catalog.checkIncarnation(ctx, t); err != nil {
 			return err
 		}
 		if _, err := s.container(ctx, t, name); err != nil {
 			return err
 		}
+		epoch := s.catalog.epochs.current.Load()
 		h, err := s.head(ctx, t, name, key)
 		if err != nil {
 			return err
@@ -49,8 +51,9 @@ func (s Scope) Put(ctx context.Context, name, key string, cond container.Conditi
 		if err := cond.CheckWrite(h.artifact(name, key)); err != nil {
 			return err
 		}
+		s.noteUndo(t, epoch, name, key, v.Content, h)
 		if replaced = h.exists(); replaced {
-			if err := s.dropVersion(ctx, t, name, &h.Current); err != nil {
+			if err := s.dropVersion(ctx, t, name, &h.Current, epoch); err != nil {
 				return err
 			}
 		}
@@ -92,8 +95,9 @@ func (h *head) artifact(name, key string) *container.Artifact {
 	return &a
 }
 
-// dropVersion takes a version's reference to its content away, and its usage.
-func (s Scope) dropVersion(ctx context.Context, t Txn, name string, v *Version) error {
+// dropVersion takes a version's reference to its content away, and its usage. What
+// is condemned by that stays until epoch, that of the commit, is covered.
+func (s Scope) dropVersion(ctx context.Context, t Txn, name string, v *Version, epoch uint64) error {
 	s.addUsage(t, name, v, -1)
 	var content Content
 	if err := getRow(ctx, t, s.contentKey(v.Content), &content); err != nil {
@@ -105,7 +109,7 @@ func (s Scope) dropVersion(ctx context.Context, t Txn, name string, v *Version) 
 	content.Refs--
 	t.Set(s.contentKey(v.Content), encodeRow(&content))
 	if content.Refs == 0 {
-		t.Set(s.condemnedKey(v.Content), []byte{rowFormat})
+		t.Set(s.condemnedKey(v.Content), encodeRow(&condemnedRow{Epoch: epoch}))
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/vaultaire/vaultaire/container"
 	"github.com/vaultaire/vaultaire/tenant"
@@ -17,14 +18,36 @@ type Condemned struct {
 	Content Content
 }
 
+// A condemnedRow says that nothing refers to a content any more.
+type condemnedRow struct {
+	unknownFields
+	Epoch uint64 // of the commit that took away the last reference
+}
+
+func (c *condemnedRow) appendFields(b []byte) []byte {
+	return append(appendUint(b, 1, c.Epoch), c.unknownFields...)
+}
+
+func (c *condemnedRow) setField(f field) (bool, error) {
+	if !f.isUint(1) {
+		return false, nil
+	}
+	c.Epoch = f.value
+	return true, nil
+}
+
 // Condemned returns up to limit condemned contents of all tenants that come
 // behind after in an order of their own; nil is before the first. What condemned
-// them is durable: their blobs may go, and no power cut will bring back a
-// version that needs them.
+// them is durable, and covered by a barrier if that matters: their blobs may go,
+// and no power cut will bring back a version that needs them.
 func (c *Catalog) Condemned(ctx context.Context, after *Condemned, limit int) (list []Condemned, err error) {
 	lower := []byte{tableCondemned}
 	if after != nil {
 		lower = append(c.Scope(after.Tenant, tenant.Principal{}).condemnedKey(after.ID), 0)
+	}
+	covered := uint64(math.MaxUint64)
+	if c.epochs.deferred {
+		covered = c.epochs.covered.Load()
 	}
 	// An Update that writes nothing: a View also shows what is not durable yet.
 	err = c.store.Update(ctx, func(ctx context.Context, t Txn) error {
@@ -42,6 +65,13 @@ func (c *Catalog) Condemned(ctx context.Context, after *Condemned, limit int) (l
 			if err != nil {
 				return err
 			}
+			var row condemnedRow
+			if err := decodeRow(it.Value(), &row); err != nil {
+				return err
+			}
+			if row.Epoch > covered {
+				continue
+			}
 			x := Condemned{Tenant: id, ID: content}
 			scope := c.Scope(id, tenant.Principal{})
 			// Without its row there is nothing to delete but the entry itself.
@@ -58,7 +88,7 @@ func (c *Catalog) Condemned(ctx context.Context, after *Condemned, limit int) (l
 // Forget removes the rows of condemned contents whose blobs are gone: at most
 // 400 at a time.
 func (c *Catalog) Forget(ctx context.Context, list []Condemned) error {
-	return c.store.Update(ctx, func(ctx context.Context, t Txn) error {
+	return c.commit(ctx, func(ctx context.Context, t Txn) error {
 		if err := c.checkIncarnation(ctx, t); err != nil {
 			return err
 		}
@@ -71,55 +101,17 @@ func (c *Catalog) Forget(ctx context.Context, list []Condemned) error {
 	})
 }
 
-// HasContent reports whether there is a row for the content, condemned or not.
-func (c *Catalog) HasContent(ctx context.Context, id tenant.ID, content ContentID) (ok bool, err error) {
+// Content returns the content of the tenant with the ID, condemned or not, and
+// whether there is one.
+func (c *Catalog) Content(ctx context.Context, id tenant.ID, content ContentID) (row Content, ok bool, err error) {
 	err = c.store.View(ctx, func(ctx context.Context, r Reader) error {
-		_, ok, err = r.Get(ctx, c.Scope(id, tenant.Principal{}).contentKey(content))
+		row = Content{}
+		err := getRow(ctx, r, c.Scope(id, tenant.Principal{}).contentKey(content), &row)
+		ok = err == nil
+		if errors.Is(err, errAbsent) {
+			return nil
+		}
 		return err
 	})
-	return ok, err
-}
-
-// KnowsIncarnation reports whether i is this run of an engine over this catalog,
-// or one before it. It does not know the runs after it, whose blobs are theirs.
-func (c *Catalog) KnowsIncarnation(i Incarnation) bool {
-	_, known := c.known[i]
-	return known
-}
-
-// Unclean returns the incarnations before this one that may have left orphans.
-func (c *Catalog) Unclean(ctx context.Context) (list []Incarnation, err error) {
-	err = c.store.View(ctx, func(ctx context.Context, r Reader) error {
-		return eachIncarnation(ctx, r, func(i Incarnation, row incarnationRow) {
-			if !row.Clean && i != c.incarnation && c.KnowsIncarnation(i) {
-				list = append(list, i)
-			}
-		})
-	})
-	return list, err
-}
-
-// MarkSwept notes that the incarnations, which Unclean returned, have no
-// orphans any more.
-func (c *Catalog) MarkSwept(ctx context.Context, incarnations []Incarnation) error {
-	const rows = 500 // in a transaction
-	for len(incarnations) > 0 {
-		n := min(len(incarnations), rows)
-		err := c.store.Update(ctx, func(ctx context.Context, t Txn) error {
-			if err := c.checkIncarnation(ctx, t); err != nil {
-				return err
-			}
-			for _, i := range incarnations[:n] {
-				if err := markClean(ctx, t, i); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		incarnations = incarnations[n:]
-	}
-	return nil
+	return row, ok, err
 }

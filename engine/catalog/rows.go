@@ -29,9 +29,9 @@ func (c *containerRow) setField(f field) (bool, error) {
 	case f.isUint(1):
 		c.Created = f.time()
 	case f.isBytes(2):
-		c.Owner.ID = string(f.data)
+		c.Owner.ID = f.text
 	case f.isBytes(3):
-		c.Owner.DisplayName = string(f.data)
+		c.Owner.DisplayName = f.text
 	default:
 		return false, nil
 	}
@@ -39,16 +39,19 @@ func (c *containerRow) setField(f field) (bool, error) {
 }
 
 // An incarnationRow says when an incarnation began, and whether it ended so
-// that every blob it stored is either named by a row or gone.
+// that every blob it stored is either named by a row or gone. Of one that is held,
+// somebody may yet miss a blob that no row names.
 type incarnationRow struct {
 	unknownFields
 	Started time.Time
 	Clean   bool
+	Held    bool
 }
 
 func (i *incarnationRow) appendFields(b []byte) []byte {
 	b = appendTime(b, 1, i.Started)
 	b = appendBool(b, 2, i.Clean)
+	b = appendBool(b, 3, i.Held)
 	return append(b, i.unknownFields...)
 }
 
@@ -58,6 +61,8 @@ func (i *incarnationRow) setField(f field) (bool, error) {
 		i.Started = f.time()
 	case f.isUint(2):
 		i.Clean = f.value != 0
+	case f.isUint(3):
+		i.Held = f.value != 0
 	default:
 		return false, nil
 	}

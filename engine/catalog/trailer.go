@@ -20,12 +20,18 @@ import (
 // 32 bits each and big endian, and 8 bytes of magic.
 type Trailer struct {
 	unknownFields
+	// Kind says what the blob is, as far as this version knows: 0 is the bytes of
+	// an artifact that was put in one call.
+	Kind      uint64
 	Catalog   string // Catalog.ID
 	Content   ContentID
 	Tenant    tenant.ID
 	Container string
 	Key       string
 	Written   time.Time // when the bytes had all arrived
+	// Owner and Created are the container's.
+	Owner   container.Owner
+	Created time.Time
 	// Version is what was to be committed, without the sequence that the
 	// commit would have given it.
 	Version Version
@@ -36,6 +42,9 @@ const (
 	TrailerFooterLength = 20
 	MaxTrailerLength    = 16 << 10
 )
+
+// ErrNoTrailer: a blob does not end in a trailer at all.
+var ErrNoTrailer = fmt.Errorf("catalog: %w: blob has no trailer", container.ErrCorrupt)
 
 var trailerMagic = [8]byte{'V', 'L', 'T', 'T', 'R', 'L', 'R', '1'}
 
@@ -49,6 +58,10 @@ func (t *Trailer) appendFields(b []byte) []byte {
 	b = appendString(b, 5, t.Key)
 	b = appendTime(b, 6, t.Written)
 	b = appendMessage(b, 7, &t.Version)
+	b = appendUint(b, 8, t.Kind)
+	b = appendString(b, 9, t.Owner.ID)
+	b = appendString(b, 10, t.Owner.DisplayName)
+	b = appendTime(b, 11, t.Created)
 	return append(b, t.unknownFields...)
 }
 
@@ -56,19 +69,27 @@ func (t *Trailer) setField(f field) (bool, error) {
 	var err error
 	switch {
 	case f.isBytes(1):
-		t.Catalog = string(f.data)
+		t.Catalog = f.text
 	case f.isBytes(2):
-		t.Content, err = f.contentID()
+		t.Content, err = f.id()
 	case f.isBytes(3):
-		t.Tenant = tenant.ID(f.data)
+		t.Tenant = tenant.ID(f.text)
 	case f.isBytes(4):
-		t.Container = string(f.data)
+		t.Container = f.text
 	case f.isBytes(5):
-		t.Key = string(f.data)
+		t.Key = f.text
 	case f.isUint(6):
 		t.Written = f.time()
 	case f.isBytes(7):
-		err = decodeMessage(f.data, &t.Version)
+		err = f.message(&t.Version)
+	case f.isUint(8):
+		t.Kind = f.value
+	case f.isBytes(9):
+		t.Owner.ID = f.text
+	case f.isBytes(10):
+		t.Owner.DisplayName = f.text
+	case f.isUint(11):
+		t.Created = f.time()
 	default:
 		return false, nil
 	}
@@ -95,10 +116,10 @@ func (t *Trailer) Encode(length int) ([]byte, error) {
 func (t *Trailer) EncodedLength() int { return len(encodeRow(t)) + TrailerFooterLength }
 
 // TrailerLength returns the length of the trailer that ends in footer, which
-// has TrailerFooterLength bytes, or an ErrCorrupt if it is not a trailer's.
+// has TrailerFooterLength bytes, or an ErrNoTrailer if it is not a trailer's.
 func TrailerLength(footer []byte) (int, error) {
 	if len(footer) != TrailerFooterLength || [8]byte(footer[12:]) != trailerMagic {
-		return 0, fmt.Errorf("catalog: %w: blob has no trailer", container.ErrCorrupt)
+		return 0, ErrNoTrailer
 	}
 	n := binary.BigEndian.Uint32(footer[4:])
 	if n < TrailerFooterLength || n > MaxTrailerLength {

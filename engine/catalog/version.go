@@ -32,6 +32,13 @@ type Version struct {
 
 // Artifact returns what users see of v.
 func (v *Version) Artifact(name, key string) container.Artifact {
+	a := v.artifact(name, key)
+	a.Digests, a.Metadata = slices.Clone(v.Digests), maps.Clone(v.Metadata)
+	return a
+}
+
+// artifact is Artifact for a v that is not used again.
+func (v *Version) artifact(name, key string) container.Artifact {
 	id := container.NullVersion
 	if !v.Null {
 		id = container.Version(v.ID.String())
@@ -43,9 +50,9 @@ func (v *Version) Artifact(name, key string) container.Artifact {
 		Size:      v.Size,
 		Tag:       v.Tag,
 		Modified:  v.Modified,
-		Digests:   slices.Clone(v.Digests),
+		Digests:   v.Digests,
 		Headers:   v.Headers,
-		Metadata:  maps.Clone(v.Metadata),
+		Metadata:  v.Metadata,
 		Class:     v.Class,
 	}
 }
@@ -85,7 +92,7 @@ func (v *Version) setField(f field) (bool, error) {
 	case f.isUint(1):
 		v.Sequence = f.value
 	case f.isBytes(2):
-		err = v.ID.UnmarshalBinary(f.data)
+		v.ID, err = f.id()
 	case f.isUint(3):
 		v.Null = f.value != 0
 	case f.isUint(4):
@@ -95,34 +102,34 @@ func (v *Version) setField(f field) (bool, error) {
 	case f.isUint(6):
 		v.Size = int64(f.value)
 	case f.isBytes(7):
-		v.Tag = string(f.data)
+		v.Tag = f.text
 	case f.isBytes(8):
-		v.Content, err = f.contentID()
+		v.Content, err = f.id()
 	case f.isBytes(9):
 		var d digestField
-		err = decodeMessage(f.data, &d)
+		err = f.message(&d)
 		v.Digests = append(v.Digests, d.Digest)
 	case f.isBytes(10):
-		v.Headers.ContentType = string(f.data)
+		v.Headers.ContentType = f.text
 	case f.isBytes(11):
-		v.Headers.ContentEncoding = string(f.data)
+		v.Headers.ContentEncoding = f.text
 	case f.isBytes(12):
-		v.Headers.ContentLanguage = string(f.data)
+		v.Headers.ContentLanguage = f.text
 	case f.isBytes(13):
-		v.Headers.ContentDisposition = string(f.data)
+		v.Headers.ContentDisposition = f.text
 	case f.isBytes(14):
-		v.Headers.CacheControl = string(f.data)
+		v.Headers.CacheControl = f.text
 	case f.isBytes(15):
-		v.Headers.Expires = string(f.data)
+		v.Headers.Expires = f.text
 	case f.isBytes(16):
 		var m metadataField
-		err = decodeMessage(f.data, &m)
+		err = f.message(&m)
 		if v.Metadata == nil {
 			v.Metadata = make(map[string]string)
 		}
 		v.Metadata[m.name] = m.value
 	case f.isBytes(17):
-		v.Class = string(f.data)
+		v.Class = f.text
 	default:
 		return false, nil
 	}
@@ -144,9 +151,9 @@ func (m *metadataField) appendFields(b []byte) []byte {
 func (m *metadataField) setField(f field) (bool, error) {
 	switch {
 	case f.isBytes(1):
-		m.name = string(f.data)
+		m.name = f.text
 	case f.isBytes(2):
-		m.value = string(f.data)
+		m.value = f.text
 	default:
 		return false, nil
 	}
@@ -172,7 +179,7 @@ func (h *head) setField(f field) (bool, error) {
 	case f.isUint(1):
 		h.Highest = f.value
 	case f.isBytes(2):
-		return true, decodeMessage(f.data, &h.Current)
+		return true, f.message(&h.Current)
 	default:
 		return false, nil
 	}

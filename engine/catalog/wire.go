@@ -37,17 +37,19 @@ func encodeRow(m message) []byte {
 	return m.appendFields(append(make([]byte, 0, 256), rowFormat))
 }
 
-// decodeRow reads a row into m, which is zero. Nothing of m refers to b.
+// decodeRow reads a row into m, which is zero. Nothing of m refers to b. The
+// strings of m share one copy of the row, which costs less than one each.
 func decodeRow(b []byte, m message) error {
 	if len(b) == 0 || b[0] != rowFormat {
 		return fmt.Errorf("%w: format is not %d", errCorruptRow, rowFormat)
 	}
-	return decodeMessage(b[1:], m)
+	return decodeMessage(b[1:], string(b[1:]), m)
 }
 
-func decodeMessage(b []byte, m message) error {
+// decodeMessage reads b into m; text is the same bytes as b.
+func decodeMessage(b []byte, text string, m message) error {
 	for len(b) > 0 {
-		f, n := consumeField(b)
+		f, n := consumeField(b, text)
 		if n < 0 {
 			return fmt.Errorf("%w: %w", errCorruptRow, protowire.ParseError(n))
 		}
@@ -58,7 +60,7 @@ func decodeMessage(b []byte, m message) error {
 		if !known {
 			m.keepUnknown(b[:n])
 		}
-		b = b[n:]
+		b, text = b[n:], text[n:]
 	}
 	return nil
 }
@@ -68,10 +70,11 @@ type field struct {
 	num   protowire.Number
 	typ   protowire.Type
 	value uint64 // of a varint
-	data  []byte // of a string or a message
+	data  []byte // of a string or a message; the row's own
+	text  string // the same, to be kept
 }
 
-func consumeField(b []byte) (field, int) {
+func consumeField(b []byte, text string) (field, int) {
 	num, typ, tag := protowire.ConsumeTag(b)
 	if tag < 0 {
 		return field{}, tag
@@ -82,7 +85,10 @@ func consumeField(b []byte) (field, int) {
 	case protowire.VarintType:
 		f.value, n = protowire.ConsumeVarint(b[tag:])
 	case protowire.BytesType:
-		f.data, n = protowire.ConsumeBytes(b[tag:])
+		if f.data, n = protowire.ConsumeBytes(b[tag:]); n > 0 {
+			end := tag + n
+			f.text = text[end-len(f.data) : end]
+		}
 	default:
 		n = protowire.ConsumeFieldValue(num, typ, b[tag:])
 	}
@@ -102,13 +108,17 @@ func (f field) isBytes(num protowire.Number) bool {
 	return f.num == num && f.typ == protowire.BytesType
 }
 
+// message reads the message in f into m.
+func (f field) message(m message) error { return decodeMessage(f.data, f.text, m) }
+
 func (f field) time() time.Time { return time.Unix(0, int64(f.value)).UTC() }
 
-func (f field) contentID() (ContentID, error) {
-	if len(f.data) != len(ContentID{}) {
-		return ContentID{}, fmt.Errorf("%w: content ID of %d bytes", errCorruptRow, len(f.data))
+// id returns the ID in f, a ContentID or a ULID.
+func (f field) id() (id [16]byte, err error) {
+	if len(f.data) != len(id) {
+		return id, fmt.Errorf("%w: ID of %d bytes", errCorruptRow, len(f.data))
 	}
-	return ContentID(f.data), nil
+	return [16]byte(f.data), nil
 }
 
 // Fields that hold a zero value are left out.

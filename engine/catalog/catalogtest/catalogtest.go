@@ -41,9 +41,14 @@ type Place struct {
 	Crash func(seed uint64) Place
 }
 
-// Run checks that the stores of h keep the contract.
+// Run checks that the stores of h keep the contract, and that of a
+// [catalog.LazyStore] if they are such.
 func Run(t *testing.T, h Harness) {
-	for _, c := range cases() {
+	all := cases()
+	if isLazy(t, h) {
+		all = append(all, lazyCases()...)
+	}
+	for _, c := range all {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			place := h.New(t)

@@ -48,6 +48,11 @@ func TestTheSuiteRejectsEveryStoreThatBreaksTheContract(t *testing.T) {
 		"Update returns before it is durable":         {lateDurability: true},
 		"what was read may vanish":                    {volatileReads: true},
 		"a commit may outlive one that it depends on": {unorderedLog: true},
+		"an Update leaves lazy ones before it behind": {lazyLeftBehind: true},
+		"a read lets lazy ones before it be lost":     {lazyReads: true},
+		"a lazy one outlives others before it":        {lazyUnordered: true},
+		"lazy ones do not outlive Close":              {lazyClose: true},
+		"lazy writes are lost":                        {lazyIdle: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -60,7 +65,7 @@ func TestTheSuiteRejectsEveryStoreThatBreaksTheContract(t *testing.T) {
 // two transactions overlap, so it goes through the cases repeatedly.
 func firstFailure(ctx context.Context, f faults) string {
 	for range 20 {
-		for _, c := range cases() {
+		for _, c := range append(cases(), lazyCases()...) {
 			r := &recorder{ctx: ctx}
 			if r.run(func() { c.run(r, newPlace(f)) }); r.failed() {
 				return c.name + ": " + r.messages[0]

@@ -47,6 +47,11 @@ type faults struct {
 	lateDurability   bool // Update returns before its writes are durable
 	volatileReads    bool // an Update without writes does not wait for what it read
 	unorderedLog     bool // a later commit may be durable without an earlier one
+	lazyLeftBehind   bool // an Update makes its own writes durable, and no lazy ones
+	lazyReads        bool // an Update without writes leaves lazy ones volatile
+	lazyUnordered    bool // a lazy commit may be durable without an earlier one
+	lazyClose        bool // Close leaves lazy commits volatile
+	lazyIdle         bool // lazy writes are not applied
 }
 
 type row struct {
@@ -120,6 +125,9 @@ func (s *reference) Close(ctx context.Context) error {
 	s.mu.Lock()
 	if !s.closed {
 		s.closed = true
+		if !s.faults.lazyClose {
+			s.durable = s.rows
+		}
 		if s.running == 0 {
 			close(s.idle)
 		}
@@ -156,6 +164,14 @@ func (s *reference) View(ctx context.Context, fn func(context.Context, catalog.R
 }
 
 func (s *reference) Update(ctx context.Context, fn func(context.Context, catalog.Txn) error) error {
+	return s.update(ctx, fn, false)
+}
+
+func (s *reference) UpdateLazily(ctx context.Context, fn func(context.Context, catalog.Txn) error) error {
+	return s.update(ctx, fn, true)
+}
+
+func (s *reference) update(ctx context.Context, fn func(context.Context, catalog.Txn) error, lazy bool) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
@@ -172,7 +188,7 @@ func (s *reference) Update(ctx context.Context, fn func(context.Context, catalog
 		if t.err != nil && !s.faults.ignoredLimits {
 			return t.err
 		}
-		if s.commit(t) {
+		if lazy && s.faults.lazyIdle || s.commit(t, lazy) {
 			return err
 		}
 	}
@@ -185,14 +201,14 @@ func (s *reference) begin() *refTxn {
 }
 
 // commit applies t, unless it has read what has changed.
-func (s *reference) commit(t *refTxn) bool {
+func (s *reference) commit(t *refTxn, lazy bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(t.writes) > 0 && t.conflicts() {
 		return false
 	}
 	if len(t.writes) == 0 {
-		if !s.faults.volatileReads {
+		if !s.faults.volatileReads && !s.faults.lazyReads && !lazy {
 			s.durable = s.rows
 		}
 		return true
@@ -223,6 +239,12 @@ func (s *reference) commit(t *refTxn) bool {
 	}
 	s.rows = next
 	switch {
+	case lazy:
+		if s.faults.lazyUnordered && s.version%3 == 0 {
+			s.durable = durable
+		}
+	case s.faults.lazyLeftBehind:
+		s.durable = durable
 	case s.faults.unorderedLog:
 		if s.version%3 != 0 {
 			s.durable = durable

@@ -122,3 +122,21 @@ func BenchmarkView(b *testing.B) {
 		require.NoError(b, err)
 	}
 }
+
+// BenchmarkUpdateLazily compares transactions that wait for the disk with lazy
+// ones, of one writer.
+func BenchmarkUpdateLazily(b *testing.B) {
+	s := openBench(b)
+	for name, run := range map[string]func(context.Context, func(context.Context, catalog.Txn) error) error{
+		"durable": s.Update, "lazy": s.UpdateLazily,
+	} {
+		b.Run(name, func(b *testing.B) {
+			for n := 0; b.Loop(); n++ {
+				require.NoError(b, run(b.Context(), func(_ context.Context, x catalog.Txn) error {
+					x.Set(fmt.Appendf(nil, "lazy %d", n), make([]byte, 200))
+					return nil
+				}))
+			}
+		})
+	}
+}

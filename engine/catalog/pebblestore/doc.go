@@ -18,6 +18,10 @@
 // many compete. For the same reason the closure of an Update must not call
 // Update of the same store.
 //
+// UpdateLazily writes the log and does not sync it; see logFile. Such a commit
+// keeps its place in the order, so that the next Update makes it durable, and an
+// Update that only reads one forces the log to the disk.
+//
 // # Failed writes
 //
 // After a failed write or fsync nobody knows what the disk holds, and asking
@@ -34,6 +38,14 @@
 // from the first one on, nothing that Pebble writes reaches a log or a manifest
 // and Pebble is told that all is well. What is on disk stays as a power cut in
 // that moment would have left it, which the next Open recovers from.
+//
+// # Damage
+//
+// Pebble checks every block that it reads. Its logs it reads up to the first
+// record that it cannot, where a power cut may have torn the last write, and
+// forgets what follows. So the store looks first whether what follows was written
+// after that record was durable; then it is damaged, and Open returns an ErrCorrupt
+// instead of a store that lacks what was acknowledged (see checkDamage).
 //
 // # Counters
 //

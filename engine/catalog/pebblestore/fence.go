@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strings"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -18,14 +20,22 @@ import (
 //     goes on to the disk: no manifest will name it, so the next Open removes
 //     it. New files go to memory, where reads find them. That takes little:
 //     what the memory tables hold is flushed, no commit comes after it, and
-//     compactions wait until the store closes.
+//     compactions, which Pebble would begin again and again, wait until the
+//     store closes.
 //
-// Errors of reads pass through.
+// Errors of reads pass through, but for one; see List. What is outside of the
+// store's directory, as a checkpoint is, the fence leaves alone.
 type fence struct {
 	fs      vfs.FS
+	dir     string
 	poison  *poison
-	memory  *vfs.MemFS    // the files that were made after the failure, by base name
-	closing chan struct{} // closed before Pebble is closed
+	memory  *vfs.MemFS   // the files that were made after the failure, by base name
+	lazy    atomic.Int64 // commits under way that need the log written
+	waiting atomic.Int64 // commits under way that need it synced
+
+	cleaning atomic.Bool   // Pebble's Open has recovered everything
+	opened   atomic.Bool   // Pebble's Open has returned
+	closing  chan struct{} // closed before Pebble is closed
 }
 
 // errStopped ends the compactions of a store that has failed and is closing.
@@ -33,8 +43,13 @@ var errStopped = errors.New("pebblestore: stopped")
 
 var _ vfs.FS = (*fence)(nil)
 
-func newFence(fs vfs.FS, p *poison) *fence {
-	return &fence{fs: fs, poison: p, memory: vfs.NewMem(), closing: make(chan struct{})}
+func newFence(fs vfs.FS, dir string, p *poison) *fence {
+	return &fence{fs: fs, dir: dir, poison: p, memory: vfs.NewMem(), closing: make(chan struct{})}
+}
+
+// isOutside reports whether name is neither the store's directory nor in it.
+func (f *fence) isOutside(name string) bool {
+	return name != f.dir && f.fs.PathDir(name) != f.dir
 }
 
 // write runs change, unless the store has failed, and poisons it if change
@@ -55,12 +70,18 @@ func (f *fence) create(name string, category vfs.DiskWriteCategory, open func() 
 	if !f.poison.isSet() {
 		file, err := open()
 		if err == nil {
-			return &fencedFile{file: file, fence: f, table: isTable(category)}, nil
+			fenced := &fencedFile{file: file, fence: f, table: isTable(category)}
+			if category == categoryLog {
+				return &logFile{fencedFile: fenced}, nil
+			}
+			return fenced, nil
 		}
 		f.poison.set(err)
 	}
 	if isCompaction(category) {
-		<-f.closing
+		if f.opened.Load() { // else Pebble's Open may wait for the compaction
+			<-f.closing
+		}
 		return nil, errStopped
 	}
 	return f.memory.Create(f.memoryName(name), category)
@@ -68,8 +89,16 @@ func (f *fence) create(name string, category vfs.DiskWriteCategory, open func() 
 
 func (f *fence) memoryName(name string) string { return "/" + f.fs.PathBase(name) }
 
-// The categories that Pebble gives to the tables it writes.
+// How names of Pebble's files begin: those of its markers, and of the options,
+// which it writes down when it has recovered everything.
 const (
+	markerPrefix  = "marker."
+	optionsPrefix = "OPTIONS-"
+)
+
+// The categories that Pebble gives to the log and to the tables it writes.
+const (
+	categoryLog        = "pebble-wal"
 	categoryFlush      = "pebble-memtable-flush"
 	categoryCompaction = "pebble-compaction"
 	categoryRewrite    = "pebble-blob-file-rewrite"
@@ -82,7 +111,28 @@ func isCompaction(c vfs.DiskWriteCategory) bool {
 func isTable(c vfs.DiskWriteCategory) bool { return c == categoryFlush || isCompaction(c) }
 
 func (f *fence) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
-	return f.create(name, category, func() (vfs.File, error) { return f.fs.Create(name, category) })
+	if f.isOutside(name) {
+		return f.fs.Create(name, category)
+	}
+	return f.create(name, category, func() (vfs.File, error) {
+		if err := f.settleMarkers(name); err != nil {
+			return nil, err
+		}
+		return f.fs.Create(name, category)
+	})
+}
+
+// settleMarkers syncs the directory before a marker is made or removed. A marker
+// is an empty file whose name tells the manifest in use. Pebble makes the
+// manifest, then the new marker, then removes the old one, and syncs the
+// directory once, behind all of that; it trusts that a power cut in between
+// leaves the first of the three. Where nobody promises this, the marker of a
+// manifest that is not there may be left, or none, and that is a new store.
+func (f *fence) settleMarkers(name string) error {
+	if !strings.HasPrefix(f.fs.PathBase(name), markerPrefix) {
+		return nil
+	}
+	return syncDirectory(f.fs, f.fs.PathDir(name))
 }
 
 func (f *fence) ReuseForWrite(oldname, newname string, category vfs.DiskWriteCategory) (vfs.File, error) {
@@ -108,21 +158,31 @@ func (f *fence) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
 
 func (f *fence) OpenDir(name string) (vfs.File, error) {
 	dir, err := f.fs.OpenDir(name)
-	if err != nil {
-		return nil, err
+	if err != nil || f.isOutside(name) {
+		return dir, err
 	}
 	return &fencedFile{file: dir, fence: f}, nil
 }
 
 // Remove lets errors pass: a file that stays for longer does no harm.
 func (f *fence) Remove(name string) error {
+	if f.isOutside(name) {
+		return f.fs.Remove(name)
+	}
 	if f.poison.isSet() {
+		return nil
+	}
+	if err := f.settleMarkers(name); err != nil {
+		f.poison.set(err)
 		return nil
 	}
 	return f.fs.Remove(name)
 }
 
 func (f *fence) RemoveAll(name string) error {
+	if f.isOutside(name) {
+		return f.fs.RemoveAll(name)
+	}
 	if f.poison.isSet() {
 		return nil
 	}
@@ -130,14 +190,26 @@ func (f *fence) RemoveAll(name string) error {
 }
 
 func (f *fence) Rename(oldname, newname string) error {
+	if f.isOutside(newname) {
+		return f.fs.Rename(oldname, newname)
+	}
+	if strings.HasPrefix(f.fs.PathBase(newname), optionsPrefix) {
+		f.cleaning.Store(true)
+	}
 	return f.write(func() error { return f.fs.Rename(oldname, newname) })
 }
 
 func (f *fence) Link(oldname, newname string) error {
+	if f.isOutside(newname) {
+		return f.fs.Link(oldname, newname)
+	}
 	return f.write(func() error { return f.fs.Link(oldname, newname) })
 }
 
 func (f *fence) MkdirAll(dir string, perm os.FileMode) error {
+	if f.isOutside(dir) {
+		return f.fs.MkdirAll(dir, perm)
+	}
 	return f.write(func() error { return f.fs.MkdirAll(dir, perm) })
 }
 
@@ -150,8 +222,20 @@ func (f *fence) Stat(name string) (vfs.FileInfo, error) {
 	return f.fs.Stat(name)
 }
 
+// List lets errors pass, but for that of the last thing that Pebble's Open does
+// before it succeeds: it looks for files to remove. If it failed there, it would
+// take what it has opened away from a goroutine of its own that uses it, which
+// ends the process. Files that stay for longer do no harm.
+func (f *fence) List(dir string) ([]string, error) {
+	names, err := f.fs.List(dir)
+	if err != nil && f.cleaning.Load() && !f.opened.Load() {
+		f.poison.log.Warn("catalog store: files that are not needed stay", "error", err)
+		return nil, nil
+	}
+	return names, err
+}
+
 func (f *fence) Lock(name string) (io.Closer, error)             { return f.fs.Lock(name) }
-func (f *fence) List(dir string) ([]string, error)               { return f.fs.List(dir) }
 func (f *fence) PathBase(path string) string                     { return f.fs.PathBase(path) }
 func (f *fence) PathJoin(elem ...string) string                  { return f.fs.PathJoin(elem...) }
 func (f *fence) PathDir(path string) string                      { return f.fs.PathDir(path) }

@@ -19,7 +19,7 @@ import (
 func newTestFence(t *testing.T) (*fence, *vfs.MemFS) {
 	t.Helper()
 	disk := vfs.NewMem()
-	return newFence(disk, &poison{log: slog.New(slog.DiscardHandler)}), disk
+	return newFence(disk, "/", &poison{log: slog.New(slog.DiscardHandler)}), disk
 }
 
 func writeFile(t *testing.T, fs vfs.FS, name string, category vfs.DiskWriteCategory, content string) {
@@ -104,6 +104,9 @@ func TestAfterAFailureCompactionsWaitForClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, _ := newTestFence(t)
 		f.poison.set(errors.New("failure"))
+		_, err := f.Create("/1.sst", categoryCompaction)
+		require.ErrorIs(t, err, errStopped, "Open may wait for it")
+		f.opened.Store(true)
 		created := make(chan error, 1)
 		go func() {
 			_, err := f.Create("/1.sst", categoryCompaction)
@@ -195,8 +198,9 @@ func TestAPanicOfPebbleIsAnUnknownOutcome(t *testing.T) {
 	require.NoError(t, batch.Set([]byte("b"), nil, nil))
 	require.NoError(t, s.db.Apply(batch, pebble.Sync))
 
-	s.apply(batch) // Pebble panics: the batch is applied already
-	err = s.settle(&commit{batch: batch, settled: make(chan struct{})})
+	c := &commit{batch: batch, settled: make(chan struct{})}
+	s.apply(c) // Pebble panics: the batch is applied already
+	err = s.settle(c)
 	assert.ErrorIs(t, err, catalog.ErrUnknownOutcome)
 	assert.ErrorIs(t, err, ErrFailed)
 	assert.ErrorContains(t, err, "panicked")

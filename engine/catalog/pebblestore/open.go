@@ -31,7 +31,7 @@ type Options struct {
 	memTableSize uint64 // 0 means memTableSize; tests flush early
 }
 
-// A Store is a [catalog.Store] in a directory.
+// A Store is a [catalog.LazyStore] in a directory.
 type Store struct {
 	dir    string
 	db     *pebble.DB
@@ -51,13 +51,14 @@ type Store struct {
 	released bool
 }
 
-var _ catalog.Store = (*Store)(nil)
+var _ catalog.LazyStore = (*Store)(nil)
 
 // Open opens the store in dir, and makes it if dir is missing or empty. It
 // returns a [container.ErrInvalid] for a directory that holds something else,
-// and a [container.ErrLocked] if the store is open already, in this process or
-// in another. ctx is asked before the work begins; recovering the log, of at
-// most a few memory tables, is not interrupted.
+// a [container.ErrLocked] if the store is open already, in this process or in
+// another, and a [container.ErrCorrupt] if it is damaged. ctx is asked before the
+// work begins; recovering the log, of at most a few memory tables, is not
+// interrupted.
 func Open(ctx context.Context, dir string, opts Options) (*Store, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -122,7 +123,7 @@ func newStore(fsys vfs.FS, dir string, lock *pebble.Lock, opts Options) *Store {
 	return &Store{
 		dir:       dir,
 		lock:      lock,
-		fence:     newFence(fsys, p),
+		fence:     newFence(fsys, dir, p),
 		poison:    p,
 		log:       log,
 		conflicts: newConflicts(maxWindow),
@@ -136,11 +137,15 @@ func (s *Store) openPebble(dir string, opts Options) error {
 	pebbleOpts.FS = s.fence
 	pebbleOpts.Lock = s.lock
 	logTo(pebbleOpts, &pebbleLogger{log: s.log, poison: s.poison})
+	if err := checkDamage(s.fence, dir); err != nil {
+		return fmt.Errorf("pebblestore: open %s: %w", dir, err)
+	}
 	db, err := pebble.Open(dir, pebbleOpts)
 	if err != nil {
 		return fmt.Errorf("pebblestore: open %s: %w", dir, errors.Join(s.poison.err(), readError(err)))
 	}
 	s.db = db
+	s.fence.opened.Store(true)
 	if err := s.poison.err(); err != nil {
 		return fmt.Errorf("pebblestore: open %s: %w", dir, errors.Join(err, s.closePebble()))
 	}

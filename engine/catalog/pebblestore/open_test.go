@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vaultaire/vaultaire/container"
+	"github.com/vaultaire/vaultaire/engine/catalog"
 	"github.com/vaultaire/vaultaire/engine/catalog/pebblestore"
 )
 
@@ -111,4 +112,47 @@ func TestAStoreInMemoryIsOpenOnlyOnce(t *testing.T) {
 	_, err = pebblestore.Open(t.Context(), "/store", pebblestore.Options{FS: fs})
 	assert.ErrorIs(t, err, container.ErrLocked)
 	require.NoError(t, first.Close(t.Context()))
+}
+
+// A listFailing fails the listing of a directory that is told by its number.
+type listFailing struct {
+	vfs.FS
+	fails, lists int
+}
+
+func (f *listFailing) List(dir string) ([]string, error) {
+	if f.lists++; f.lists == f.fails {
+		return nil, errDisk
+	}
+	return f.FS.List(dir)
+}
+
+// Pebble ends the process if it cannot list the files that it could remove.
+func TestOpenSurvivesAFailedListing(t *testing.T) {
+	t.Parallel()
+	disk := vfs.NewCrashableMem()
+	s, err := pebblestore.Open(t.Context(), "/store", pebblestore.Options{FS: disk})
+	require.NoError(t, err)
+	require.NoError(t, s.Update(t.Context(), func(_ context.Context, x catalog.Txn) error {
+		x.Set([]byte("a"), []byte("b"))
+		return nil
+	}))
+	// With a log to be replayed, from which a table is made.
+	open := func(fails int) (*listFailing, error) {
+		faulty := &listFailing{FS: disk.CrashClone(vfs.CrashCloneCfg{}), fails: fails}
+		s, err := pebblestore.Open(t.Context(), "/store", pebblestore.Options{FS: faulty})
+		if err != nil {
+			return faulty, err
+		}
+		return faulty, s.Close(t.Context())
+	}
+	sound, err := open(0)
+	require.NoError(t, err)
+	for n := 1; n < sound.lists; n++ {
+		_, err := open(n)
+		require.ErrorIs(t, err, errDisk, "listing %d of %d", n, sound.lists)
+	}
+	_, err = open(sound.lists)
+	require.NoError(t, err)
+	require.NoError(t, s.Close(t.Context()))
 }

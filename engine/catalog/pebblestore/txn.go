@@ -11,6 +11,7 @@ import (
 // read, and the writes over it.
 type txn struct {
 	store     *Store
+	lazy      bool // its commit does not wait for the disk
 	exclusive bool // the store's mutex is held for the whole run
 
 	snap    *snapshot // nil until the first read
