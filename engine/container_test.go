@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"testing"
@@ -158,5 +159,39 @@ func TestAResolverThatRequiresATenantRefusesCallsWithoutOne(t *testing.T) {
 	_, err = r.CreateContainer(tenant.NewContext(t.Context(), "x\x00y"), "c", engine.CreateContainerOptions{})
 	require.ErrorIs(t, err, container.ErrInvalid)
 	_, err = r.CreateContainer(tenant.NewContext(t.Context(), "x"), "c", engine.CreateContainerOptions{})
+	require.NoError(t, err)
+}
+
+// Or else its trailer would name the wrong owner.
+func TestAPutFailsIfItsContainerIsReplacedMeanwhile(t *testing.T) {
+	t.Parallel()
+	r := newRig(t).withContainer(t)
+	replaced := false
+	src := readerFunc(func([]byte) (int, error) {
+		if !replaced {
+			replaced = true
+			require.NoError(t, r.DeleteContainer(t.Context(), "c"))
+			r.withContainer(t)
+		}
+		return 0, io.EOF
+	})
+	_, err := r.Put(t.Context(), "c", "k", src, engine.PutOptions{})
+	require.ErrorIs(t, err, container.ErrContainerNotFound)
+	r.put(t, "k", "body")
+}
+
+func TestThePrincipalOfAContainerHasShortNames(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	long := strings.Repeat("x", 513)
+	for _, p := range []tenant.Principal{{ID: long}, {ID: "i", DisplayName: long}} {
+		_, err := r.CreateContainer(tenant.WithPrincipal(t.Context(), p), "c", engine.CreateContainerOptions{})
+		require.ErrorIs(t, err, container.ErrInvalid)
+	}
+	ctx := tenant.WithPrincipal(t.Context(), tenant.Principal{ID: long[1:], DisplayName: long[1:]})
+	_, err := r.CreateContainer(ctx, "c", engine.CreateContainerOptions{})
+	require.NoError(t, err)
+	metadata := map[string]string{"x": strings.Repeat("x", container.MaxMetadataLength-100)}
+	_, err = r.Put(ctx, "c", strings.Repeat("k", container.MaxKeyLength), strings.NewReader(""), engine.PutOptions{Metadata: metadata})
 	require.NoError(t, err)
 }

@@ -32,6 +32,6 @@ func (e *Engine) Delete(ctx context.Context, name, key string, opts DeleteOption
 		return err
 	}
 	op.event.Version = v.Artifact(name, key).Version
-	e.reclaimer.wakeUp()
+	e.reclaimer.condemned()
 	return nil
 }

@@ -28,10 +28,12 @@ type Engine struct {
 	logger   *slog.Logger
 	clock    func() time.Time
 	reserve  reserve
+	pace     pace // of work in the background
 
 	calls     driver.Gate // calls that run, open readers included
 	readers   *readers    // contents that are being read
 	reclaimer *reclaimer
+	barrier   *barrier // nil unless a driver is asynchronous
 
 	release    sync.Once
 	releaseErr error
@@ -70,6 +72,7 @@ func newEngine(ctx context.Context, c *config, cat *catalog.Catalog) (*Engine, e
 		logger:   c.logger,
 		clock:    c.clock,
 		reserve:  c.reserve,
+		pace:     newPace(c.background),
 		readers:  newReaders(),
 	}
 	for _, d := range c.drivers {
@@ -82,7 +85,17 @@ func newEngine(ctx context.Context, c *config, cat *catalog.Catalog) (*Engine, e
 		}
 		e.drivers[d.name] = d.Driver
 	}
+	interval := e.flushInterval()
+	if err := e.undoLost(ctx); err != nil {
+		return nil, err
+	}
+	if err := cat.BeginEpochs(ctx, interval > 0); err != nil {
+		return nil, err
+	}
 	e.reclaimer = startReclaimer(e)
+	if interval > 0 {
+		e.barrier = startBarrier(e, interval)
+	}
 	return e, nil
 }
 
@@ -108,6 +121,11 @@ func (e *Engine) closeParts(ctx context.Context) error {
 	clean := e.reclaimer.stop(ctx)
 	ctx = context.WithoutCancel(ctx)
 	var errs []error
+	if e.barrier != nil {
+		err := e.barrier.stop(ctx)
+		clean = clean && err == nil
+		errs = append(errs, err)
+	}
 	if clean {
 		errs = append(errs, e.catalog.End(ctx))
 	}

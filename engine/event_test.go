@@ -13,7 +13,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vaultaire/vaultaire/container"
+	"github.com/vaultaire/vaultaire/driver"
+	"github.com/vaultaire/vaultaire/driver/memory"
 	"github.com/vaultaire/vaultaire/engine"
+	"github.com/vaultaire/vaultaire/engine/catalog/pebblestore"
 	"github.com/vaultaire/vaultaire/event"
 	"github.com/vaultaire/vaultaire/tenant"
 )
@@ -62,7 +65,15 @@ var oneCall = map[string]func(ctx context.Context, e *engine.Engine) error{
 		return err
 	},
 	"Reclaim": func(ctx context.Context, e *engine.Engine) error { _, err := e.Reclaim(ctx); return err },
-	"Close":   func(ctx context.Context, e *engine.Engine) error { return e.Close(ctx) },
+	"Scrub": func(ctx context.Context, e *engine.Engine) error {
+		_, err := e.Scrub(ctx, engine.ScrubOptions{})
+		return err
+	},
+	"Backup": func(ctx context.Context, e *engine.Engine) error {
+		return e.Backup(ctx, engine.BackupDirs{Catalog: "copy", Drivers: map[string]string{"main": "blobs"}})
+	},
+	"ReleaseOrphans": func(ctx context.Context, e *engine.Engine) error { return e.ReleaseOrphans(ctx) },
+	"Close":          func(ctx context.Context, e *engine.Engine) error { return e.Close(ctx) },
 	"Refuse": func(ctx context.Context, e *engine.Engine) error {
 		if e.Refuse(ctx, event.PutArtifact, "c", "k", container.ErrDenied) == nil {
 			return errors.New("a refusal without an error")
@@ -70,6 +81,11 @@ var oneCall = map[string]func(ctx context.Context, e *engine.Engine) error{
 		return nil
 	},
 }
+
+// A copyable driver can be copied, to nowhere.
+type copyable struct{ driver.Driver }
+
+func (copyable) Snapshot(context.Context, string) error { return nil }
 
 // A new exported method of Engine that records no event fails here.
 func TestEveryMethodOfAnEngineRecordsOneEvent(t *testing.T) {
@@ -81,8 +97,10 @@ func TestEveryMethodOfAnEngineRecordsOneEvent(t *testing.T) {
 		require.True(t, ok, "no call of the method %s is known", m.Name)
 		t.Run(m.Name+" that succeeds", func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t).withContainer(t)
-			_, err := r.CreateContainer(t.Context(), "empty", engine.CreateContainerOptions{})
+			store, err := pebblestore.OpenMemory(t.Context())
+			require.NoError(t, err)
+			r := newRigOver(t, store, copyable{memory.New()}).withContainer(t)
+			_, err = r.CreateContainer(t.Context(), "empty", engine.CreateContainerOptions{})
 			require.NoError(t, err)
 			r.put(t, "k", "body")
 			r.events.Reset()
@@ -226,7 +244,8 @@ func TestAPanicOfAResolverIsAnError(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, engine.WithResolver(tenant.ResolverFunc(func(context.Context) (tenant.ID, error) { panic("resolver") })))
 	for name, call := range oneCall {
-		if name == "Close" || name == "Refuse" || name == "Reclaim" {
+		switch name {
+		case "Close", "Refuse", "Reclaim", "Scrub", "ReleaseOrphans", "Backup": // they ask nobody for a tenant
 			continue
 		}
 		require.ErrorContains(t, call(t.Context(), r.Engine), "panic: resolver", name)

@@ -40,18 +40,18 @@ func (e *Engine) Get(ctx context.Context, name, key string, opts GetOptions) (r 
 	}
 	var tried []catalog.Replica
 	for {
-		v, content, err := e.pinCurrent(ctx, scope, name, key)
+		v, content, pin, err := e.pinCurrent(ctx, scope, name, key)
 		if err != nil {
 			return nil, err
 		}
 		err = guard(func() (err error) {
-			r, err = e.openReader(ctx, op, v, content, opts)
+			r, err = e.openReader(ctx, op, v, content, pin, opts)
 			return err
 		})
 		if err == nil {
 			return r, nil
 		}
-		e.unpin(v.Content)
+		e.unpin(pin)
 		// Bytes can move between the look into the catalog and the look into
 		// the driver. They have if the catalog now names another place.
 		if !errors.Is(err, errBytesGone) || slices.EqualFunc(tried, content.Replicas, sameReplica) {
@@ -65,26 +65,26 @@ func sameReplica(a, b catalog.Replica) bool { return a.Driver == b.Driver && a.R
 
 // pinCurrent looks up the current version of a key and pins its content, which
 // the caller unpins.
-func (e *Engine) pinCurrent(ctx context.Context, scope catalog.Scope, name, key string) (catalog.Version, catalog.Content, error) {
+func (e *Engine) pinCurrent(ctx context.Context, scope catalog.Scope, name, key string) (catalog.Version, catalog.Content, *pin, error) {
 	lookup := e.readers.lookup()
 	defer lookup.Leave()
 	v, content, err := scope.Get(ctx, name, key)
-	if err == nil {
-		e.readers.pin(v.Content)
+	if err != nil {
+		return v, content, nil, err
 	}
-	return v, content, err
+	return v, content, e.readers.pin(v.Content), nil
 }
 
 // unpin undoes pinCurrent.
-func (e *Engine) unpin(id catalog.ContentID) {
-	if e.readers.unpin(id) {
+func (e *Engine) unpin(p *pin) {
+	if e.readers.unpin(p) {
 		e.reclaimer.wakeUp()
 	}
 }
 
 // openReader opens what opts select of a pinned version. The Reader, if there
 // is one, unpins it.
-func (e *Engine) openReader(ctx context.Context, op *operation, v catalog.Version, content catalog.Content, opts GetOptions) (*Reader, error) {
+func (e *Engine) openReader(ctx context.Context, op *operation, v catalog.Version, content catalog.Content, pin *pin, opts GetOptions) (*Reader, error) {
 	a := v.Artifact(op.event.Container, op.event.Artifact)
 	op.event.Version = a.Version
 	if err := opts.Condition.CheckRead(a); err != nil {
@@ -98,7 +98,7 @@ func (e *Engine) openReader(ctx context.Context, op *operation, v catalog.Versio
 	if err != nil {
 		return nil, err
 	}
-	return newReader(ctx, op, body, a, v.Content, off, n), nil
+	return newReader(ctx, op, body, a, pin, off, n), nil
 }
 
 // errBytesGone: no driver has the bytes that the catalog says it has.

@@ -105,6 +105,8 @@ func (r *rig) reclaim(t *testing.T) engine.ReclaimReport {
 	return report
 }
 
+func seeded(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
+
 // randomBytes returns n bytes that depend on seed alone.
 func randomBytes(seed uint64, n int) []byte {
 	var key [32]byte

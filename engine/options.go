@@ -25,6 +25,8 @@ type config struct {
 	logger   *slog.Logger
 	clock    func() time.Time
 	reserve  reserve
+
+	background int64 // bytes per second
 }
 
 type namedDriver struct {
@@ -38,6 +40,8 @@ func newConfig(opts []Option) (*config, error) {
 		resolver: tenant.Optional(),
 		logger:   slog.New(slog.DiscardHandler),
 		clock:    time.Now,
+
+		background: DefaultBackgroundRate,
 	}
 	var errs []error
 	for _, opt := range opts {
@@ -129,6 +133,20 @@ func WithReserve(min int64, free func(ctx context.Context) (int64, error)) Optio
 			return fmt.Errorf("%w: WithReserve needs a number of bytes and a function", container.ErrInvalid)
 		}
 		c.reserve = reserve{min, free}
+		return nil
+	}
+}
+
+// WithBackgroundRate limits what the engine reads and writes in the background,
+// to find orphans and to give space back, together with each [Engine.Scrub]. It is
+// above 0; the default is DefaultBackgroundRate. [Engine.Reclaim] is not limited:
+// who calls it waits for it.
+func WithBackgroundRate(bytesPerSecond int64) Option {
+	return func(c *config) error {
+		if bytesPerSecond <= 0 {
+			return fmt.Errorf("%w: background rate is %d bytes per second, more than 0 are accepted", container.ErrInvalid, bytesPerSecond)
+		}
+		c.background = bytesPerSecond
 		return nil
 	}
 }

@@ -45,7 +45,7 @@ const (
 )
 
 // Put stores all that src yields as the artifact under key, and returns when
-// that is durable. An artifact that was there is replaced. src is read to its
+// that is durable, unless a driver is asynchronous. An artifact that was there is replaced. src is read to its
 // end once, in order, and not after Put has returned; bytes flow from it to the
 // driver in pieces.
 //
@@ -64,17 +64,18 @@ func (e *Engine) Put(ctx context.Context, name, key string, src io.Reader, opts 
 	if err := opts.validate(); err != nil {
 		return a, err
 	}
-	if err := scope.CheckPut(ctx, name, key, opts.Condition); err != nil {
+	into, err := scope.CheckPut(ctx, name, key, opts.Condition)
+	if err != nil {
 		return a, err
 	}
 	if err := e.reserve.admit(ctx, opts.Size); err != nil {
 		return a, err
 	}
-	p, err := e.newPut(ctx, op, src, opts)
+	p, err := e.newPut(ctx, op, into, src, opts)
 	if err != nil {
 		return a, err
 	}
-	v, err := p.run(ctx, scope)
+	v, err := p.run(ctx, scope.Within(into))
 	if err != nil {
 		return a, err
 	}
@@ -108,7 +109,7 @@ type put struct {
 	length  int             // of the trailer
 }
 
-func (e *Engine) newPut(ctx context.Context, op *operation, src io.Reader, opts PutOptions) (*put, error) {
+func (e *Engine) newPut(ctx context.Context, op *operation, into container.Container, src io.Reader, opts PutOptions) (*put, error) {
 	digester, err := newDigester(opts.Digests, opts.Expect)
 	if err != nil {
 		return nil, err
@@ -121,6 +122,8 @@ func (e *Engine) newPut(ctx context.Context, op *operation, src io.Reader, opts 
 		Tenant:    op.event.Tenant,
 		Container: op.event.Container,
 		Key:       op.event.Artifact,
+		Owner:     into.Owner,
+		Created:   into.Created,
 		Version: catalog.Version{
 			ID:       newULID(now),
 			Null:     true,

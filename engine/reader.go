@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"sync"
 
 	"github.com/vaultaire/vaultaire/container"
-	"github.com/vaultaire/vaultaire/engine/catalog"
 )
 
 // A Reader reads the bytes of an artifact that a Get selected. One goroutine at
@@ -22,7 +20,7 @@ type Reader struct {
 	ctx      context.Context // of the Get
 	body     io.ReadCloser
 	artifact container.Artifact
-	content  catalog.ContentID
+	pin      *pin
 	off, n   int64
 	sent     int64
 	sum      hash.Hash // over a whole artifact; nil over a part
@@ -30,8 +28,8 @@ type Reader struct {
 	closed   bool
 }
 
-func newReader(ctx context.Context, op *operation, body io.ReadCloser, a container.Artifact, content catalog.ContentID, off, n int64) *Reader {
-	r := &Reader{op: op, ctx: ctx, body: body, artifact: a, content: content, off: off, n: n}
+func newReader(ctx context.Context, op *operation, body io.ReadCloser, a container.Artifact, pin *pin, off, n int64) *Reader {
+	r := &Reader{op: op, ctx: ctx, body: body, artifact: a, pin: pin, off: off, n: n}
 	if n == a.Size {
 		r.sum, _ = NewHash(container.CRC64NVME) // which there always is
 	}
@@ -79,61 +77,6 @@ func (r *Reader) take(p []byte) error {
 	return nil
 }
 
-// A copy needs a buffer unless the driver's reader brings its own.
-const copyBufferSize = 64 << 10
-
-var copyBuffers = sync.Pool{New: func() any { return new([copyBufferSize]byte) }}
-
-// WriteTo implements io.WriterTo, and leaves the copying to the driver's reader
-// if that can do it better.
-func (r *Reader) WriteTo(w io.Writer) (int64, error) {
-	if r.closed {
-		return 0, container.ErrClosed
-	}
-	if r.err != nil {
-		return 0, r.err
-	}
-	dst := &destination{reader: r, w: w}
-	err := guard(func() error {
-		buf := copyBuffers.Get().(*[copyBufferSize]byte)
-		defer copyBuffers.Put(buf)
-		_, err := io.CopyBuffer(dst, r.body, buf[:])
-		return err
-	})
-	switch {
-	case dst.err != nil:
-		r.err = r.op.wrap(fmt.Errorf("%w: writer of the bytes failed: %w", context.Canceled, dst.err))
-		return dst.written, dst.err
-	case err == nil:
-		err = io.EOF
-	}
-	if err = r.end(err); err == io.EOF {
-		err = nil
-	}
-	return dst.written, err
-}
-
-// A destination is the writer of a WriteTo, and knows whether it was that which
-// failed.
-type destination struct {
-	reader  *Reader
-	w       io.Writer
-	written int64
-	err     error // of w
-}
-
-func (d *destination) Write(p []byte) (int, error) {
-	if err := d.reader.take(p); err != nil {
-		return 0, err
-	}
-	n, err := d.w.Write(p)
-	d.written += int64(n)
-	if err != nil {
-		d.err = err
-	}
-	return n, err
-}
-
 // end notes what reading ended with, and returns it as the caller is to see it.
 func (r *Reader) end(err error) error {
 	switch {
@@ -168,7 +111,7 @@ func (r *Reader) Close() error {
 	if err != nil {
 		err = r.op.wrap(r.op.driverError(r.ctx, err))
 	}
-	r.op.engine.unpin(r.content)
+	r.op.engine.unpin(r.pin)
 	switch {
 	case r.err != nil:
 	case err != nil:

@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/vaultaire/vaultaire/driver"
@@ -10,23 +12,28 @@ import (
 )
 
 // A reclaimer frees the bytes that nothing refers to, in the background. There
-// are three kinds of them:
+// are four kinds of them:
 //   - condemned contents: rows say so, from the transaction that took away the
 //     last reference until the bytes are gone;
 //   - blobs of puts that failed in this run: a list in memory;
+//   - places that bytes have left in this run: a list in memory;
 //   - orphans: blobs of puts that were cut off by a crash, or that a failing
-//     driver left behind. Only a sweep through the drivers finds them.
+//     driver left behind, and copies of moves that were. Only a sweep through
+//     the drivers finds them.
 type reclaimer struct {
 	engine *Engine
 	wake   chan struct{} // holds one element if there may be work
 	cancel context.CancelFunc
 	done   chan struct{} // closed when the background goroutine has returned
 
-	passing chan struct{} // held, by sending, by the pass that runs
+	passing chan struct{} // held, by sending, by the pass that runs; see pause
+	hurried atomic.Int64  // callers who wait for a pass, which is then not paced
+	tending atomic.Bool   // a pass tends to what has come up meanwhile
 
 	mu        sync.Mutex
-	active    map[catalog.ContentID]struct{} // puts whose outcome is not known
+	active    map[catalog.ContentID]struct{} // puts and moves whose outcome is not known
 	discarded []location                     // blobs of puts that failed
+	left      map[location]*leaving          // places that bytes have left
 	unclean   bool                           // this run may leave orphans
 }
 
@@ -49,6 +56,7 @@ func startReclaimer(e *Engine) *reclaimer {
 		done:    make(chan struct{}),
 		passing: make(chan struct{}, 1),
 		active:  make(map[catalog.ContentID]struct{}),
+		left:    make(map[location]*leaving),
 	}
 	r.wakeUp() // for what the last run left
 	go r.run(ctx)
@@ -60,12 +68,12 @@ func startReclaimer(e *Engine) *reclaimer {
 func (r *reclaimer) stop(ctx context.Context) (clean bool) {
 	r.cancel()
 	<-r.done
-	if err := r.deleteDiscarded(ctx); err != nil {
-		r.engine.logger.Warn("blobs of failed puts are left for the next run", "error", err)
+	if err := errors.Join(r.deleteDiscarded(ctx), r.deleteLeft(ctx)); err != nil {
+		r.engine.logger.Warn("blobs are left for the next run to delete", "error", err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return !r.unclean && len(r.discarded) == 0
+	return !r.unclean && len(r.discarded)+len(r.left) == 0
 }
 
 // wakeUp says that there may be work.
@@ -130,6 +138,14 @@ func (r *reclaimer) putCommitted(id catalog.ContentID, replaced bool) {
 	delete(r.active, id)
 	r.mu.Unlock()
 	if replaced {
+		r.condemned()
+	}
+}
+
+// condemned notes that a commit has condemned a content. If a barrier has to
+// cover that first, the barrier will wake the reclaimer.
+func (r *reclaimer) condemned() {
+	if r.engine.barrier == nil {
 		r.wakeUp()
 	}
 }

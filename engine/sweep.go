@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/vaultaire/vaultaire/container"
 	"github.com/vaultaire/vaultaire/driver"
@@ -43,6 +42,10 @@ func (r *reclaimer) sweep(ctx context.Context, scope sweepScope, report *Reclaim
 	if len(errs) > 0 {
 		return errors.Join(errs...)
 	}
+	// Or else a power cut might bring orphans back that nobody looks for.
+	if err := r.engine.flush(ctx); err != nil {
+		return err
+	}
 	return cat.MarkSwept(ctx, unclean)
 }
 
@@ -53,9 +56,13 @@ const maxSweepErrors = 100
 
 func (r *reclaimer) sweepDriver(ctx context.Context, name string, d driver.Driver, report *ReclaimReport) error {
 	var errs []error
+	looked := 0
 	for blob, err := range d.List(ctx, "") {
 		if err != nil {
 			return errors.Join(append(errs, err)...)
+		}
+		if looked++; looked%tendAfter == 0 {
+			_ = r.tend(ctx, report) // what fails is tried again behind the sweep
 		}
 		if err := r.sweepBlob(ctx, name, d, blob, report); err != nil {
 			errs = append(errs, fmt.Errorf("blob %q: %w", blob.Ref, err))
@@ -68,7 +75,7 @@ func (r *reclaimer) sweepDriver(ctx context.Context, name string, d driver.Drive
 }
 
 func (r *reclaimer) sweepBlob(ctx context.Context, name string, d driver.Driver, blob driver.Blob, report *ReclaimReport) error {
-	verdict, err := r.judge(ctx, d, blob)
+	verdict, err := r.judge(ctx, name, d, blob)
 	if err != nil {
 		return err
 	}
@@ -78,6 +85,8 @@ func (r *reclaimer) sweepBlob(ctx context.Context, name string, d driver.Driver,
 			return err
 		}
 		report.Orphans++
+	case held:
+		report.Held++
 	case foreign:
 		report.Foreign++
 	}
@@ -88,26 +97,35 @@ func (r *reclaimer) sweepBlob(ctx context.Context, name string, d driver.Driver,
 type verdict int
 
 const (
-	named   verdict = iota // a row has its ID, or may come to have it
-	orphan                 // no row has its ID, and none ever will
+	named   verdict = iota // a row names it, or may come to name it
+	orphan                 // no row names it, and none ever will
+	held                   // an orphan that somebody may miss
 	foreign                // not this catalog's, or nobody can tell
 )
 
 // judge decides about a blob. It is an orphan only if its trailer names this
-// catalog, the catalog knows the incarnation that wrote it, no row has its ID,
-// and its put has ended. Its age is never a reason.
-func (r *reclaimer) judge(ctx context.Context, d driver.Driver, blob driver.Blob) (verdict, error) {
+// catalog, the catalog knows the incarnation that wrote it, its put has ended,
+// and no row has its ID or the row that has it names another copy in its stead.
+// Its age is never a reason.
+func (r *reclaimer) judge(ctx context.Context, name string, d driver.Driver, blob driver.Blob) (verdict, error) {
 	cat := r.engine.catalog
-	trailer, err := readTrailer(ctx, d, blob)
+	if err := r.pace(ctx, sweepCost); err != nil {
+		return named, err
+	}
+	tail, err := catalog.ReadTail(ctx, d, blob)
+	if err := r.pace(ctx, tail.Read-sweepCost); err != nil {
+		return named, err
+	}
+	trailer := &tail.Trailer
 	switch {
 	case errors.Is(err, container.ErrNotFound): // deleted since it was listed
 		return named, nil
 	case errors.Is(err, container.ErrCorrupt):
-		r.engine.logger.Warn("kept a blob that cannot be told", "ref", blob.Ref, "error", err)
+		r.engine.logger.Warn("kept a blob that cannot be told", "driver", name, "ref", blob.Ref, "error", err)
 		return foreign, nil
 	case err != nil:
 		return named, err
-	case trailer.Catalog != cat.ID():
+	case trailer.Catalog != cat.ID(), trailer.Kind != 0:
 		return foreign, nil
 	}
 	if !cat.KnowsIncarnation(trailer.Content.Incarnation()) {
@@ -119,64 +137,44 @@ func (r *reclaimer) judge(ctx context.Context, d driver.Driver, blob driver.Blob
 	if r.isActive(trailer.Content) {
 		return named, nil
 	}
-	has, err := cat.HasContent(ctx, trailer.Tenant, trailer.Content)
-	if err != nil || has {
+	content, ok, err := cat.Content(ctx, trailer.Tenant, trailer.Content)
+	switch {
+	case err != nil:
 		return named, err
+	case !ok:
+		return r.orphanOf(trailer), nil
+	case content.HasReplica(name, blob.Ref), r.isLeft(location{name, blob.Ref}):
+		return named, nil
 	}
-	return orphan, nil
+	return r.judgeCopy(ctx, name, d, blob, trailer, content)
 }
 
-// readTrailer reads the end of a blob. It returns an ErrCorrupt if that is not a
-// trailer.
-func readTrailer(ctx context.Context, d driver.Driver, blob driver.Blob) (catalog.Trailer, error) {
-	size := blob.Size
-	if size < 0 {
-		var err error
-		if size, err = measure(ctx, d, blob.Ref); err != nil {
-			return catalog.Trailer{}, err
+// judgeCopy decides about a blob whose content's row does not name it: a move of
+// bytes that was cut short leaves two copies of them. It is an orphan only if
+// the row names another copy on the same driver, and that one is there: without
+// it, this may be the last.
+func (r *reclaimer) judgeCopy(ctx context.Context, name string, d driver.Driver, blob driver.Blob, trailer *catalog.Trailer, content catalog.Content) (verdict, error) {
+	for _, replica := range content.Replicas {
+		if replica.Driver != name {
+			continue
 		}
+		tail, err := catalog.ReadTail(ctx, d, driver.Blob{Ref: replica.Ref, Size: blob.Size})
+		switch {
+		case err == nil && tail.Trailer.Content == trailer.Content:
+			return r.orphanOf(trailer), nil
+		case err != nil && !errors.Is(err, container.ErrNotFound) && !errors.Is(err, container.ErrCorrupt):
+			return named, err
+		}
+		r.engine.logger.Error("kept a stray copy of a blob that is damaged where the catalog says it is",
+			"driver", name, "ref", blob.Ref, "named", replica.Ref, "error", err)
 	}
-	if size < catalog.TrailerFooterLength {
-		return catalog.Trailer{}, fmt.Errorf("%w: blob of %d bytes has no trailer", container.ErrCorrupt, size)
-	}
-	footer, err := readRange(ctx, d, blob.Ref, size-catalog.TrailerFooterLength, catalog.TrailerFooterLength)
-	if err != nil {
-		return catalog.Trailer{}, err
-	}
-	length, err := catalog.TrailerLength(footer)
-	if err != nil {
-		return catalog.Trailer{}, err
-	}
-	if int64(length) > size {
-		return catalog.Trailer{}, fmt.Errorf("%w: blob of %d bytes has a trailer of %d", container.ErrCorrupt, size, length)
-	}
-	b, err := readRange(ctx, d, blob.Ref, size-int64(length), int64(length))
-	if err != nil {
-		return catalog.Trailer{}, err
-	}
-	return catalog.DecodeTrailer(b)
+	return foreign, nil
 }
 
-// measure returns the size of a blob whose driver does not know it.
-func measure(ctx context.Context, d driver.Driver, ref driver.Ref) (int64, error) {
-	body, err := d.Open(ctx, ref, 0, -1)
-	if err != nil {
-		return 0, err
+// orphanOf returns what an orphan is, that of a held incarnation included.
+func (r *reclaimer) orphanOf(trailer *catalog.Trailer) verdict {
+	if r.engine.catalog.IsHeld(trailer.Content.Incarnation()) {
+		return held
 	}
-	n, err := io.Copy(io.Discard, body)
-	return n, errors.Join(err, body.Close())
-}
-
-// readRange reads a few bytes of a blob.
-func readRange(ctx context.Context, d driver.Driver, ref driver.Ref, off, n int64) ([]byte, error) {
-	body, err := d.Open(ctx, ref, off, n)
-	if err != nil {
-		return nil, err
-	}
-	b := make([]byte, n)
-	_, err = io.ReadFull(body, b)
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
-		err = fmt.Errorf("%w: blob ends before the size that it was listed with", container.ErrCorrupt)
-	}
-	return b, errors.Join(err, body.Close())
+	return orphan
 }

@@ -94,6 +94,12 @@ const (
 	DeleteArtifact  Op = "delete_artifact"
 	ListArtifacts   Op = "list_artifacts"
 	Reclaim         Op = "reclaim"
+	Scrub           Op = "scrub"
+	// DamagedArtifact is recorded for each damaged copy of an artifact that a
+	// scrub finds.
+	DamagedArtifact Op = "damaged_artifact"
+	ReleaseOrphans  Op = "release_orphans"
+	Backup          Op = "backup"
 	CloseEngine     Op = "close_engine"
 	// Unknown is the operation of a request that was refused before anyone
 	// could tell what it asks for.
@@ -105,7 +111,7 @@ func Ops() []Op {
 	return []Op{
 		CreateContainer, StatContainer, DeleteContainer, ListContainers,
 		PutArtifact, GetArtifact, StatArtifact, DeleteArtifact, ListArtifacts,
-		Reclaim, CloseEngine, Unknown,
+		Reclaim, Scrub, DamagedArtifact, ReleaseOrphans, Backup, CloseEngine, Unknown,
 	}
 }
 

@@ -35,9 +35,12 @@ const (
 	blobsDir   = "blobs"
 )
 
-// check returns an ErrInvalid if dir holds blobs and no catalog: a new one beside
-// them would show that all of them are gone.
+// check returns an ErrInvalid if dir holds a part of a backup, or blobs and no
+// catalog: a new one beside them would show that all of them are gone.
 func check(dir string) error {
+	if err := checkComplete(dir); err != nil {
+		return err
+	}
 	hasCatalog, err := holdsAnything(filepath.Join(dir, catalogDir))
 	if err != nil || hasCatalog {
 		return err
@@ -46,8 +49,18 @@ func check(dir string) error {
 	if err != nil || !hasBlobs {
 		return err
 	}
-	return fmt.Errorf("%w: directory %q holds %q, and the %q that belongs to it is gone",
+	return fmt.Errorf("%w: directory %q holds %q, and the %q that belongs to it is gone; Rebuild makes a new one",
 		container.ErrInvalid, dir, blobsDir, catalogDir)
+}
+
+// checkComplete returns an ErrInvalid if dir holds a part of a backup.
+func checkComplete(dir string) error {
+	_, err := os.Stat(filepath.Join(dir, incompleteName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return errors.Join(err, fmt.Errorf("%w: directory %q holds a backup that was cut short, as its %q says",
+		container.ErrInvalid, dir, incompleteName))
 }
 
 func holdsAnything(dir string) (bool, error) {
@@ -58,14 +71,26 @@ func holdsAnything(dir string) (bool, error) {
 	return len(entries) > 0, err
 }
 
-// Open opens the engine in dir, which it creates if it does not exist. opts are
-// further options of [engine.New]; catalog and driver are given already.
+// Options say how to open an engine. The zero value is what [Open] uses.
+type Options struct {
+	// Blobs are for the local driver. With its asynchronous mode a put is faster
+	// and what was put last may be lost in a power cut; see package engine.
+	Blobs local.Options
+}
+
+// Open is [OpenWith] the defaults.
+func Open(ctx context.Context, dir string, opts ...engine.Option) (*engine.Engine, error) {
+	return OpenWith(ctx, dir, Options{}, opts...)
+}
+
+// OpenWith opens the engine in dir, which it creates if it does not exist. opts
+// are further options of [engine.New]; catalog and driver are given already.
 //
 // It returns an error that matches container.ErrLocked if another engine has
 // the directory open, and container.ErrInvalid if its "catalog" or "blobs" is not
-// ours, or if the catalog is gone. Other files in the directory are left alone.
+// ours, or if the catalog is gone; see [Rebuild]. Other files in the directory are left alone.
 // [engine.Engine.Close] closes everything. ctx governs the opening only.
-func Open(ctx context.Context, dir string, opts ...engine.Option) (*engine.Engine, error) {
+func OpenWith(ctx context.Context, dir string, how Options, opts ...engine.Option) (*engine.Engine, error) {
 	if err := check(dir); err != nil {
 		return nil, fmt.Errorf("embedded: %w", err)
 	}
@@ -73,7 +98,7 @@ func Open(ctx context.Context, dir string, opts ...engine.Option) (*engine.Engin
 	if err != nil {
 		return nil, fmt.Errorf("embedded: %w", err)
 	}
-	blobs, err := local.Open(ctx, filepath.Join(dir, blobsDir), local.Options{})
+	blobs, err := local.Open(ctx, filepath.Join(dir, blobsDir), how.Blobs)
 	if err != nil {
 		return nil, fmt.Errorf("embedded: %w", errors.Join(err, store.Close(ctx)))
 	}

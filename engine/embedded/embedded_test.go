@@ -1,20 +1,17 @@
 package embedded_test
 
 import (
-	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/vaultaire/vaultaire/container"
+	"github.com/vaultaire/vaultaire/driver/local"
 	"github.com/vaultaire/vaultaire/engine"
 	"github.com/vaultaire/vaultaire/engine/embedded"
 )
@@ -127,57 +124,39 @@ func TestTheDiskHasAReserve(t *testing.T) {
 	require.ErrorIs(t, err, container.ErrNoSpace)
 }
 
+func TestTheDriverSyncsAsItIsTold(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	_, err := embedded.OpenWith(t.Context(), dir, embedded.Options{Blobs: local.Options{Sync: -1}})
+	require.ErrorIs(t, err, container.ErrInvalid)
+	for _, mode := range []local.SyncMode{local.SyncAsync, local.SyncAlways, local.SyncAsync} {
+		eng, err := embedded.OpenWith(t.Context(), dir, embedded.Options{Blobs: local.Options{Sync: mode}})
+		require.NoError(t, err)
+		_, err = eng.CreateContainer(t.Context(), mode.String(), engine.CreateContainerOptions{})
+		if err != nil {
+			require.ErrorIs(t, err, container.ErrExists)
+		}
+		for range 2 { // so that something is replaced
+			_, err = eng.Put(t.Context(), mode.String(), "k", strings.NewReader(mode.String()), engine.PutOptions{})
+			require.NoError(t, err)
+		}
+		require.NoError(t, eng.Close(t.Context()))
+	}
+	eng := open(t, dir)
+	for _, mode := range []string{"async", "always"} {
+		r, err := eng.Get(t.Context(), mode, "k", engine.GetOptions{})
+		require.NoError(t, err)
+		b, err := io.ReadAll(r)
+		require.NoError(t, err)
+		require.NoError(t, r.Close())
+		require.Equal(t, mode, string(b))
+	}
+}
+
 func TestABadOptionLeavesTheDirectoryFree(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	_, err := embedded.Open(t.Context(), dir, engine.WithSink(nil))
 	require.ErrorIs(t, err, container.ErrInvalid)
 	open(t, dir)
-}
-
-func BenchmarkPut(b *testing.B) {
-	for _, size := range []int{4 << 10, 1 << 20} {
-		body := bytes.Repeat([]byte{7}, size)
-		for _, writers := range []int{1, 64} {
-			b.Run(fmt.Sprintf("%dKiB/%dwriters", size>>10, writers), func(b *testing.B) {
-				eng := open(b, b.TempDir())
-				_, err := eng.CreateContainer(b.Context(), "c", engine.CreateContainerOptions{})
-				require.NoError(b, err)
-				b.SetBytes(int64(size))
-				b.SetParallelism(max(writers/runtime.GOMAXPROCS(0), 1))
-				var n atomic.Int64
-				b.RunParallel(func(pb *testing.PB) {
-					for pb.Next() {
-						_, err := eng.Put(b.Context(), "c", fmt.Sprint("k", n.Add(1)), bytes.NewReader(body), engine.PutOptions{Size: int64(size)})
-						if err != nil {
-							b.Error(err)
-						}
-					}
-				})
-			})
-		}
-	}
-}
-
-func BenchmarkGet(b *testing.B) {
-	for _, size := range []int{4 << 10, 1 << 20} {
-		b.Run(fmt.Sprintf("%dKiB", size>>10), func(b *testing.B) {
-			eng := open(b, b.TempDir())
-			_, err := eng.CreateContainer(b.Context(), "c", engine.CreateContainerOptions{})
-			require.NoError(b, err)
-			_, err = eng.Put(b.Context(), "c", "k", bytes.NewReader(make([]byte, size)), engine.PutOptions{})
-			require.NoError(b, err)
-			b.SetBytes(int64(size))
-			for b.Loop() {
-				r, err := eng.Get(b.Context(), "c", "k", engine.GetOptions{})
-				if err != nil {
-					b.Fatal(err)
-				}
-				if _, err := io.Copy(io.Discard, r); err != nil {
-					b.Fatal(err)
-				}
-				_ = r.Close()
-			}
-		})
-	}
 }

@@ -1,0 +1,5 @@
+//go:build soak
+
+package durability
+
+const soaking = true
