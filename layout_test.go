@@ -334,6 +334,7 @@ func TestSourcesFollowTheRules(t *testing.T) {
 		"context first":          checkContextFirst,
 		"no bytes in signatures": checkBytes,
 		"no globals that change": checkGlobals,
+		"decoders are fuzzed":    checkDecoders,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -828,6 +829,99 @@ func TestCheckGlobalsFindsWhatBreaksIt(t *testing.T) {
 		"a/a.go": "package a\nvar x int",
 		"a/b.go": "package a\nfunc f() { x = 1 }",
 		"b/a.go": "package b\nfunc f(x int) { x = 1 }",
+	})), 1)
+}
+
+// ---- Decoders ---------------------------------------------------------------
+
+// decoders matches the names of functions that take apart what was written
+// elsewhere: a disk, a client, a configuration.
+var decoders = regexp.MustCompile(`^(parse|decode|unmarshal)($|[A-Z])`)
+
+// notFuzzed lists decoders that no fuzz target needs to reach, and why.
+func notFuzzed() map[string]string {
+	return map[string]string{
+		"engine/catalog/pebblestore.decodeCounter": "it takes eight bytes or nothing",
+		"s3compat/internal/sigv4.decodeHex":        "it takes 64 digits and nothing else",
+		"examples/server.parseFlags":               "what package flag accepts is for whoever starts the program to say",
+	}
+}
+
+// checkDecoders checks that a fuzz target of its package, or what that calls,
+// names each decoder.
+func checkDecoders(all *sources) (broken []string) {
+	functions := map[string][]*ast.FuncDecl{}
+	for _, s := range all.files {
+		for _, decl := range s.file.Decls {
+			if f, ok := decl.(*ast.FuncDecl); ok {
+				functions[s.dir()] = append(functions[s.dir()], f)
+			}
+		}
+	}
+	excused := notFuzzed()
+	for _, s := range all.files {
+		if s.isTest() {
+			continue
+		}
+		for _, decl := range s.file.Decls {
+			f, ok := decl.(*ast.FuncDecl)
+			if !ok || !decoders.MatchString(strings.ToLower(f.Name.Name[:1])+f.Name.Name[1:]) {
+				continue
+			}
+			name := s.dir() + "." + f.Name.Name
+			if excused[name] == "" && !fuzzed(functions[s.dir()])[f.Name.Name] {
+				broken = append(broken, all.at(f.Pos(), "no fuzz target reaches %s; call it from one, or add %q to notFuzzed and say why", f.Name.Name, name))
+			}
+		}
+	}
+	return broken
+}
+
+// fuzzed returns the names of all that the fuzz targets among functions reach:
+// methods of whatever type by their names alone, and those of interfaces of the
+// standard library in any case, because it is the library that calls them.
+func fuzzed(functions []*ast.FuncDecl) map[string]bool {
+	byName := map[string][]*ast.FuncDecl{}
+	for _, f := range functions {
+		byName[f.Name.Name] = append(byName[f.Name.Name], f)
+	}
+	reached := map[string]bool{}
+	var visit func(name string)
+	visit = func(name string) {
+		if reached[name] {
+			return
+		}
+		reached[name] = true
+		for _, f := range byName[name] {
+			ast.Inspect(f, func(n ast.Node) bool {
+				if id, ok := n.(*ast.Ident); ok && byName[id.Name] != nil {
+					visit(id.Name)
+				}
+				return true
+			})
+		}
+	}
+	for name := range byName {
+		if strings.HasPrefix(name, "Fuzz") {
+			visit(name)
+			for _, method := range []string{"Read", "Write"} {
+				visit(method)
+			}
+		}
+	}
+	return reached
+}
+
+func TestCheckDecodersFindsWhatBreaksIt(t *testing.T) {
+	t.Parallel()
+	testRule(t, checkDecoders, []ruleCase{
+		{"a/a.go", "package a\nfunc parseX() {}\nfunc (x X) Decode() {}\nfunc (m *M) UnmarshalText() {}\nfunc parser() {}\nfunc decodedLength() {}", []int{2, 3, 4}},
+		{"examples/server/a.go", "package main\nfunc parseFlags() {}\nfunc parseKeys() {}", []int{3}},
+	})
+	assert.Len(t, checkDecoders(parse(t, map[string]string{
+		"a/a.go":      "package a\nfunc parseX() { parseY() }\nfunc parseY() {}\nfunc parseZ() {}",
+		"a/a_test.go": "package a\nfunc FuzzX(f *testing.F) { check(f) }\nfunc check(f *testing.F) { parseX() }\nfunc TestZ() { parseZ() }",
+		"b/b_test.go": "package b\nfunc FuzzZ() { parseZ() }",
 	})), 1)
 }
 

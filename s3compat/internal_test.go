@@ -290,21 +290,3 @@ func TestHostsNameBuckets(t *testing.T) {
 		assert.Equal(t, want, hostBucket(host, domains), host)
 	}
 }
-
-func FuzzRange(f *testing.F) {
-	for _, seed := range []string{"bytes=0-", "bytes=-5", "bytes=1-2", "bytes=1-2,3-4", "bytes=9223372036854775807-", "bytes=--1", "x"} {
-		f.Add(seed, int64(10))
-	}
-	f.Fuzz(func(t *testing.T, header string, size int64) {
-		if size < 0 {
-			return
-		}
-		off, n, err := parseRange(header).Resolve(size)
-		if err != nil {
-			return
-		}
-		if off < 0 || n < 0 || off > size || n > size-off {
-			t.Fatalf("%q of %d bytes is %d from %d", header, size, n, off)
-		}
-	})
-}
